@@ -1,0 +1,150 @@
+// What a token-choice layer is: choices (Config) and weights (Layer).
+// The pipeline they describe is told in reference/sparse.h.
+#pragma once
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "reference/types.h"
+
+namespace moe {
+
+// ------------------------------------------------------------ the router
+
+/// Score of each expert, from its logit z (spec: pipeline step 3).
+enum class Score { logit, softmax, sigmoid, sqrt_softplus };
+
+/// What the choice ranks: the score, or the score plus a bias that has no
+/// part in the weight (DeepSeek-V3's correction bias).
+enum class SelectionKey { score, score_plus_bias };
+
+/// How an expert group is judged where only some groups may be chosen from.
+enum class GroupScore { max, sum_of_top2 };
+
+/// Raw weight of a chosen expert (step 7).
+enum class RawWeight {
+  score,              ///< its score
+  softmax_of_chosen,  ///< softmax over the K chosen logits
+  sigmoid_of_chosen,  ///< sigmoid of its logit
+  near_tie_softmax,   ///< SparseMixer: softmax over the logits that nearly tie
+};
+
+/// What the K raw weights are divided by (step 8).
+enum class Normalisation {
+  none,
+  sum,      ///< sum + epsilon
+  max_sum,  ///< max(sum, epsilon)
+  l2,       ///< sqrt(sum of squares) + epsilon
+};
+
+/// Where a weight acts (step 11): on what the expert returns, or on what it
+/// is given (Llama 4).
+enum class WeightOn { output, input };
+
+/// Choose only among the `kept` best of `count` equal groups of experts.
+struct GroupLimit {
+  Index count = 1;
+  Index kept = 1;
+  GroupScore score = GroupScore::max;
+  /// What the key of an expert outside the kept groups becomes. The authors'
+  /// code says -infinity; Hugging Face's DeepSeek classes say 0.
+  float excluded_key = -std::numeric_limits<float>::infinity();
+};
+
+/// The choices of a router.
+struct RouterConfig {
+  Index chosen = 1;  ///< K, experts per token
+  Score score = Score::softmax;
+  SelectionKey key = SelectionKey::score;
+  GroupLimit groups = {};
+  RawWeight raw_weight = RawWeight::score;
+  Normalisation normalisation = Normalisation::none;
+  float epsilon = 0;            ///< of the normalisation
+  float scale = 1;              ///< routed scaling factor
+  float near_tie = 0.01F;       ///< SparseMixer's relative gap is twice this
+  WeightOn weight_on = WeightOn::output;
+};
+
+/// A router: choices and weights.
+struct Router {
+  RouterConfig config;
+  Matrix weight;          ///< [E,D]
+  Vector bias;            ///< [E] added to the logits, or empty
+  Vector selection_bias;  ///< [E] for SelectionKey::score_plus_bias, or empty
+};
+
+// ----------------------------------------------------------- the experts
+
+/// The function between the two products of an FFN.
+enum class Nonlinearity {
+  identity,
+  relu,
+  relu_squared,
+  gelu,       ///< x Phi(x)
+  gelu_tanh,  ///< the tanh approximation
+  silu,
+  swish,      ///< x sigmoid(slope x), in four roundings (gpt-oss)
+};
+
+/// hidden = f(gate) * (up + offset), or f(up) in a plain FFN. With a limit,
+/// gate is clamped from above and up on both sides before (gpt-oss).
+struct Activation {
+  Nonlinearity function = Nonlinearity::silu;
+  bool gated = true;
+  float limit = std::numeric_limits<float>::infinity();
+  float slope = 1;      ///< of swish
+  float up_offset = 0;  ///< gpt-oss: 1
+};
+
+/// One feed-forward network: y = W_down hidden + b_down.
+struct Ffn {
+  Matrix gate;       ///< [F,D], empty in a plain FFN
+  Matrix up;         ///< [F,D]
+  Matrix down;       ///< [D,F]
+  Vector gate_bias;  ///< [F] or empty
+  Vector up_bias;    ///< [F] or empty
+  Vector down_bias;  ///< [D] or empty
+};
+
+/// The routed experts: one activation, E networks of one shape.
+struct Experts {
+  Activation activation;
+  std::vector<Ffn> ffn;
+};
+
+/// The expert every token visits. With a gate [1,D] its output is multiplied
+/// by sigmoid(gate . x) (Qwen2-MoE). Several shared experts are one of their
+/// total width.
+struct Shared {
+  Activation activation;
+  Ffn ffn;
+  Matrix gate;  ///< [1,D] or empty
+};
+
+// ------------------------------------------------------------- the layer
+
+/// What to do about a NaN or an infinity in inputs or weights.
+enum class NonFinite { refuse, allow };
+
+/// A token-choice layer.
+struct SparseLayer {
+  Router router;
+  Experts experts;
+  std::optional<Shared> shared;
+  NonFinite nonfinite = NonFinite::refuse;
+};
+
+/// E, D, F, K and the shared expert's F of a layer (0: none).
+struct LayerSizes {
+  Index experts, width, hidden, chosen, shared_hidden;
+};
+LayerSizes sizes(const SparseLayer& layer);
+
+/// Checks every shape and choice of the layer, and that weights are finite
+/// if the layer asks for it. Throws Error naming what is wrong and where.
+void validate(const SparseLayer& layer);
+
+/// Checks that x is [T,D] for this layer, T*K fits 31 bits, and finiteness.
+void validate_input(const SparseLayer& layer, const ConstMatrix& x);
+
+}  // namespace moe

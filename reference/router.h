@@ -1,0 +1,57 @@
+// Which experts a token visits, and with what weights.
+//
+//   logits z = x W^T (+ bias)                                     [T,E]
+//   scores s = z | softmax(z) | sigmoid(z) | sqrt(softplus(z))    [T,E]
+//   keys   c = s | s + selection bias; outside the kept groups: excluded_key
+//   chosen S = the K largest keys, best first                     [T,K]
+//   weights w = s_S | softmax(z_S) | sigmoid(z_S) | near-tie softmax
+//           w = w / normaliser, then w = w * scale                [T,K]
+//
+// source: the pipeline common to Mixtral, Qwen, OLMoE, DeepSeek, gpt-oss,
+// Llama 4, ...; each model's switches are its row in reference/presets.cpp.
+#pragma once
+#include <vector>
+
+#include "reference/layer.h"
+#include "reference/trace.h"
+
+namespace moe {
+
+/// Which experts each token visits, best first, and their weights.
+struct Routing {
+  IntMatrix selected;  ///< [T,K]
+  Matrix weights;      ///< [T,K]
+  WeightOn weight_on = WeightOn::output;
+};
+
+}  // namespace moe
+
+namespace moe::reference {
+
+/// The whole pipeline; x [T,D]. Records logits, scores, selected, weights.
+Routing route(const Router& router, const ConstMatrix& x, Trace* trace);
+
+/// Scores of all experts from their logits z [E].
+std::vector<float> scores(Score kind, const std::vector<float>& z);
+
+/// What the choice ranks: s [E] plus the bias, groups left out masked.
+std::vector<float> selection_keys(const Router& router,
+                                  const std::vector<float>& s);
+
+/// The K experts with the largest keys c [E], best first.
+///   order: larger key first, then smaller index; -0 equals +0, NaN last.
+std::vector<Index> top_k(const std::vector<float>& c, Index K);
+
+/// Final weights [K] of the chosen experts S, from logits z and scores s.
+///   order: every sum over the slots runs best first, from +0.
+std::vector<float> weights(const RouterConfig& config,
+                           const std::vector<float>& z,
+                           const std::vector<float>& s,
+                           const std::vector<Index>& S);
+
+/// softmax: e_i = exp(z_i - max), p_i = e_i / (e_0 + e_1 + ...)
+///   order: the sum is a chain of additions, i ascending, from +0.
+///   A NaN, or an infinite maximum, makes every p_i NaN.
+std::vector<float> softmax(const std::vector<float>& z);
+
+}  // namespace moe::reference

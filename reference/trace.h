@@ -1,0 +1,66 @@
+// What a layer computed on the way: every stage's name, shape and values.
+//
+// Stage names are the same in every tier and come in this order:
+//   logits     [T,E]  router inner products
+//   scores     [T,E]  what the router makes of them (softmax, sigmoid, ...)
+//   selected   [T,K]  chosen experts, best first (int32)
+//   weights    [T,K]  their weights, in the same order
+//   positions  [T,K]  row of each choice among the dispatched rows (int32)
+//   dispatched [R,D]  expert inputs, sorted by expert, then by token
+//   hidden     [R,F]  after the activation
+//   expert_out [R,D]  expert outputs, before weighting
+//   combined   [T,D]  weighted sum, back in token order
+//   shared     [T,D]  output of the shared experts, where there are any
+//   output     [T,D]  combined + shared
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "reference/types.h"
+
+namespace moe {
+
+/// Sizes of an array, slowest axis first.
+using Shape = std::vector<Index>;
+
+/// Receives the stages of one pass. Values live only during the call.
+/// A tier runs the same kernels with a trace attached as without.
+class Trace {
+ public:
+  virtual ~Trace() = default;
+  virtual void stage(std::string_view name, const Shape& shape,
+                     std::span<const float> values) = 0;
+  virtual void stage(std::string_view name, const Shape& shape,
+                     std::span<const std::int32_t> values) = 0;
+};
+
+/// Shows a matrix to the trace, if there is one.
+void record(Trace* trace, std::string_view name, const Matrix& values);
+void record(Trace* trace, std::string_view name, const IntMatrix& values);
+
+/// One stage, kept.
+struct Stage {
+  std::string name;
+  Shape shape;
+  std::variant<std::vector<float>, std::vector<std::int32_t>> values;
+};
+
+/// A trace that keeps every stage, in the order in which they came.
+class Recording : public Trace {
+ public:
+  void stage(std::string_view name, const Shape& shape,
+             std::span<const float> values) override;
+  void stage(std::string_view name, const Shape& shape,
+             std::span<const std::int32_t> values) override;
+
+  /// The stage of that name, or nullptr.
+  const Stage* find(std::string_view name) const;
+
+  std::vector<Stage> stages;
+};
+
+}  // namespace moe
