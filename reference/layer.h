@@ -43,9 +43,9 @@ enum class WeightOn { output, input };
 
 /// Choose only among the `kept` best of `count` equal groups of experts.
 struct GroupLimit {
-  Index count = 1;
-  Index kept = 1;
-  GroupScore score = GroupScore::max;
+  Index count = 1;  ///< G, groups there are
+  Index kept = 1;   ///< groups that may be chosen from
+  GroupScore score = GroupScore::max;  ///< how a group is judged
   /// What the key of an expert outside the kept groups becomes. The authors'
   /// code says -infinity; Hugging Face's DeepSeek classes say 0.
   float excluded_key = -std::numeric_limits<float>::infinity();
@@ -54,20 +54,20 @@ struct GroupLimit {
 /// The choices of a router.
 struct RouterConfig {
   Index chosen = 1;  ///< K, experts per token
-  Score score = Score::softmax;
-  SelectionKey key = SelectionKey::score;
-  GroupLimit groups = {};
-  RawWeight raw_weight = RawWeight::score;
-  Normalisation normalisation = Normalisation::none;
+  Score score = Score::softmax;           ///< from logits to scores
+  SelectionKey key = SelectionKey::score;  ///< what is ranked
+  GroupLimit groups = {};  ///< no limit unless kept < count
+  RawWeight raw_weight = RawWeight::score;  ///< before division
+  Normalisation normalisation = Normalisation::none;  ///< the divisor
   float epsilon = 0;            ///< of the normalisation
   float scale = 1;              ///< routed scaling factor
   float near_tie = 0.01F;       ///< SparseMixer's relative gap is twice this
-  WeightOn weight_on = WeightOn::output;
+  WeightOn weight_on = WeightOn::output;  ///< where the weight acts
 };
 
 /// A router: choices and weights.
 struct Router {
-  RouterConfig config;
+  RouterConfig config;    ///< the choices
   Matrix weight;          ///< [E,D]
   Vector bias;            ///< [E] added to the logits, or empty
   Vector selection_bias;  ///< [E] for SelectionKey::score_plus_bias, or empty
@@ -89,8 +89,9 @@ enum class Nonlinearity {
 /// hidden = f(gate) * (up + offset), or f(up) in a plain FFN. With a limit,
 /// gate is clamped from above and up on both sides before (gpt-oss).
 struct Activation {
-  Nonlinearity function = Nonlinearity::silu;
-  bool gated = true;
+  Nonlinearity function = Nonlinearity::silu;  ///< f
+  bool gated = true;    ///< f(gate) * up, or f(up)
+  /// of the clamps; infinity: no clamp
   float limit = std::numeric_limits<float>::infinity();
   float slope = 1;      ///< of swish
   float up_offset = 0;  ///< gpt-oss: 1
@@ -108,17 +109,17 @@ struct Ffn {
 
 /// The routed experts: one activation, E networks of one shape.
 struct Experts {
-  Activation activation;
-  std::vector<Ffn> ffn;
+  Activation activation;  ///< of every expert
+  std::vector<Ffn> ffn;   ///< [E]
 };
 
 /// The expert every token visits. With a gate [1,D] its output is multiplied
 /// by sigmoid(gate . x) (Qwen2-MoE). Several shared experts are one of their
 /// total width.
 struct Shared {
-  Activation activation;
-  Ffn ffn;
-  Matrix gate;  ///< [1,D] or empty
+  Activation activation;  ///< of the shared expert
+  Ffn ffn;                ///< its weights
+  Matrix gate;            ///< [1,D] or empty
 };
 
 // ------------------------------------------------------------- the layer
@@ -128,16 +129,21 @@ enum class NonFinite { refuse, allow };
 
 /// A token-choice layer.
 struct SparseLayer {
-  Router router;
-  Experts experts;
-  std::optional<Shared> shared;
-  NonFinite nonfinite = NonFinite::refuse;
+  Router router;                 ///< who goes where
+  Experts experts;               ///< the routed experts
+  std::optional<Shared> shared;  ///< what every token visits, if anything
+  NonFinite nonfinite = NonFinite::refuse;  ///< checked before computing
 };
 
 /// E, D, F, K and the shared expert's F of a layer (0: none).
 struct LayerSizes {
-  Index experts, width, hidden, chosen, shared_hidden;
+  Index experts;        ///< E
+  Index width;          ///< D
+  Index hidden;         ///< F
+  Index chosen;         ///< K
+  Index shared_hidden;  ///< F of the shared expert
 };
+/// The sizes, read off the shapes of the weights.
 LayerSizes sizes(const SparseLayer& layer);
 
 /// Checks every shape and choice of the layer, and that weights are finite

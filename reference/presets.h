@@ -15,10 +15,10 @@ struct Preset {
   std::string_view name;   ///< as in `preset=mixtral`
   std::string_view model;  ///< the published model the sizes are of
   RouterConfig router;     ///< with the published K
-  bool router_bias = false;
-  Activation activation;
-  bool expert_biases = false;
-  SharedKind shared = SharedKind::none;
+  bool router_bias = false;  ///< has a bias on the logits
+  Activation activation;     ///< of routed and shared experts
+  bool expert_biases = false;            ///< in all three products
+  SharedKind shared = SharedKind::none;  ///< the shared expert
   LayerSizes published;     ///< E, D, F, K, shared F
   std::string_view source;  ///< whose definition the row follows
 };

@@ -21,7 +21,7 @@ namespace moe {
 struct Routing {
   IntMatrix selected;  ///< [T,K]
   Matrix weights;      ///< [T,K]
-  WeightOn weight_on = WeightOn::output;
+  WeightOn weight_on = WeightOn::output;  ///< where they act
 };
 
 }  // namespace moe

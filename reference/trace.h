@@ -32,35 +32,41 @@ using Shape = std::vector<Index>;
 class Trace {
  public:
   virtual ~Trace() = default;
+  /// A stage of real numbers, row-major.
   virtual void stage(std::string_view name, const Shape& shape,
                      std::span<const float> values) = 0;
+  /// A stage of integers, row-major.
   virtual void stage(std::string_view name, const Shape& shape,
                      std::span<const std::int32_t> values) = 0;
 };
 
 /// Shows a matrix to the trace, if there is one.
 void record(Trace* trace, std::string_view name, const Matrix& values);
+/// The same for integers.
 void record(Trace* trace, std::string_view name, const IntMatrix& values);
 
 /// One stage, kept.
 struct Stage {
-  std::string name;
-  Shape shape;
+  std::string name;  ///< one of the names above
+  Shape shape;       ///< row-major sizes
+  /// binary32 numbers or 32-bit integers
   std::variant<std::vector<float>, std::vector<std::int32_t>> values;
 };
 
 /// A trace that keeps every stage, in the order in which they came.
 class Recording : public Trace {
  public:
+  /// Keeps a copy.
   void stage(std::string_view name, const Shape& shape,
              std::span<const float> values) override;
+  /// Keeps a copy.
   void stage(std::string_view name, const Shape& shape,
              std::span<const std::int32_t> values) override;
 
   /// The stage of that name, or nullptr.
   const Stage* find(std::string_view name) const;
 
-  std::vector<Stage> stages;
+  std::vector<Stage> stages;  ///< in the order in which they came
 };
 
 }  // namespace moe

@@ -12,7 +12,8 @@ namespace moe::numerics {
 
 /// e^x = scale (1 + p), scale a power of two, |p| <= 0.42.
 struct ExpParts {
-  double scale, p;
+  double scale;  ///< 2^n
+  double p;      ///< e^x / scale - 1
 };
 
 /// x = n ln 2 + r with n an integer and |r| <= ln(2)/2; then scale = 2^n and

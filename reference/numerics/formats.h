@@ -10,7 +10,8 @@ namespace moe::numerics {
 /// A binary floating-point format by its number of stored fraction bits and
 /// exponent bias. Subnormals as in IEEE 754.
 struct FloatFormat {
-  int fraction, bias;
+  int fraction;  ///< stored fraction bits
+  int bias;      ///< of the exponent
 };
 inline constexpr FloatFormat kF16{10, 15};  ///< IEEE binary16
 inline constexpr FloatFormat kE4M3{3, 7};   ///< OCP FP8, largest 448

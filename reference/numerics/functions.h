@@ -10,9 +10,9 @@ namespace moe::numerics {
 
 /// One elementary function.
 struct ElementaryFunction {
-  Function function;
-  std::string_view name;
-  std::string_view formula;
+  Function function;         ///< its number
+  std::string_view name;     ///< as in `moe list`
+  std::string_view formula;  ///< what it is, in x
   /// Number of inputs: 2^32, or 2^24 for normal_quantile.
   std::uint64_t inputs;
   /// The reference's value at an input, as `numerics::evaluate`.

@@ -28,7 +28,8 @@ MOE_FN double sum_to_odd(double high, double low) {
 
 /// x = 2^k m with k an integer and m in [sqrt(1/2), sqrt(2)).
 struct LogParts {
-  double k, m;
+  double k;  ///< exponent
+  double m;  ///< significand
 };
 
 /// Takes x apart; x must be positive and normal.

@@ -14,7 +14,7 @@ namespace moe::numerics {
 
 /// Four 32-bit words: a counter, or what Philox makes of it.
 struct Words {
-  std::uint32_t w[4];
+  std::uint32_t w[4];  ///< least significant first
 };
 
 /// Ten rounds of two 32 x 32 -> 64 bit products.
@@ -37,9 +37,9 @@ MOE_FN Words philox4x32_10(Words c, std::uint64_t key) {
 /// An infinite array of random numbers: one per seed, purpose (router noise,
 /// initial weights, ...) and step.
 struct Stream {
-  std::uint64_t seed = 0;
-  std::uint32_t purpose = 0;
-  std::uint32_t step = 0;
+  std::uint64_t seed = 0;     ///< the key
+  std::uint32_t purpose = 0;  ///< what the numbers are for
+  std::uint32_t step = 0;     ///< training step, layer, ...
 };
 
 /// Element e of the stream as 32 random bits: word e mod 4 of

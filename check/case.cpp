@@ -1,0 +1,216 @@
+#include "check/case.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "reference/error.h"
+#include "reference/presets.h"
+
+namespace moe::check {
+namespace {
+
+constexpr std::string_view kKeys = "variant preset T D F E K shared groups kept seed gen route";
+constexpr Index kMostOfAxis = std::numeric_limits<std::int32_t>::max();
+
+// A word of the line as messages show it: printable, not endless.
+std::string quoted(std::string_view word) {
+  std::string shown;
+  for (const char c : word.substr(0, 60)) shown += c >= ' ' && c <= '~' ? c : '?';
+  return "'" + shown + (word.size() > 60 ? "..." : "") + "'";
+}
+
+[[noreturn]] void fail(std::string_view key, std::string_view value, const std::string& expected) {
+  throw Error(fmt::format("case: {} is {}, expected {}", key, quoted(value), expected));
+}
+
+// All of `text` as an integer of that base, or false.
+template <class Integer>
+bool read_whole(std::string_view text, int base, Integer& value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  return error == std::errc() && stop == end;
+}
+
+Index read_axis(std::string_view key, std::string_view value, Index least) {
+  Index n = 0;
+  if (!read_whole(value, 10, n) || n < least || n > kMostOfAxis)
+    fail(key, value, fmt::format("an integer from {} to {}", least, kMostOfAxis));
+  return n;
+}
+
+std::uint64_t read_seed(std::string_view value) {
+  std::uint64_t seed = 0;
+  const bool hexadecimal = value.starts_with("0x");
+  const std::string_view digits = hexadecimal ? value.substr(2) : value;
+  if (!read_whole(digits, hexadecimal ? 16 : 10, seed))
+    fail("seed", value, "an integer from 0 to 2^64-1, decimal or as 0x2a");
+  return seed;
+}
+
+Family read_family(std::string_view value) {
+  if (value == "exact") return Family::exact;
+  if (value == "normal") return Family::normal;
+  if (value == "wild") return Family::wild;
+  fail("gen", value, "exact, normal or wild");
+}
+
+Route read_route(std::string_view value) {
+  if (value == "uniform") return {Route::Kind::uniform, 0};
+  if (value == "one") return {Route::Kind::one, 0};
+  if (value == "empty") return {Route::Kind::empty, 0};
+  constexpr std::string_view skew = "skew:";
+  if (value.starts_with(skew)) {
+    const std::string_view digits = value.substr(skew.size());
+    double exponent = 0;
+    const auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+    if (error == std::errc() && stop == digits.data() + digits.size() && exponent >= 0 &&
+        exponent <= 100)
+      return {Route::Kind::skew, exponent};
+  }
+  fail("route", value, "uniform, skew:EXPONENT (0 to 100), one or empty");
+}
+
+// Sets one field; false if there is no such key.
+bool set(Case& c, std::string_view key, std::string_view value) {
+  if (key == "variant") {
+    if (value != "sparse") fail(key, value, "sparse");
+    c.variant = value;
+  } else if (key == "preset") {
+    preset(value);  // throws Error with the list of names
+    c.preset = value;
+  } else if (key == "T") {
+    c.T = read_axis(key, value, 0);
+  } else if (key == "D") {
+    c.D = read_axis(key, value, 1);
+  } else if (key == "F") {
+    c.F = read_axis(key, value, 1);
+  } else if (key == "E") {
+    c.E = read_axis(key, value, 1);
+  } else if (key == "K") {
+    c.K = read_axis(key, value, 1);
+  } else if (key == "shared") {
+    c.shared = read_axis(key, value, 0);
+  } else if (key == "groups") {
+    c.groups = read_axis(key, value, 0);
+  } else if (key == "kept") {
+    c.kept = read_axis(key, value, 0);
+  } else if (key == "seed") {
+    c.seed = read_seed(value);
+  } else if (key == "gen") {
+    c.family = read_family(value);
+  } else if (key == "route") {
+    c.route = read_route(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::string name_of(Family family) {
+  switch (family) {
+    case Family::exact:
+      return "exact";
+    case Family::normal:
+      return "normal";
+    case Family::wild:
+      return "wild";
+  }
+  return "?";
+}
+
+std::string name_of(const Route& route) {
+  switch (route.kind) {
+    case Route::Kind::uniform:
+      return "uniform";
+    case Route::Kind::skew:
+      return fmt::format("skew:{}", route.exponent);
+    case Route::Kind::one:
+      return "one";
+    case Route::Kind::empty:
+      return "empty";
+  }
+  return "?";
+}
+
+Index divided_up(Index a, Index b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+std::string Case::text() const {
+  std::string line =
+      fmt::format("variant={} preset={} T={} D={} F={} E={} K={}", variant, preset, T, D, F, E, K);
+  if (shared != 0) line += fmt::format(" shared={}", shared);
+  if (groups != 0) line += fmt::format(" groups={}", groups);
+  if (kept != 0) line += fmt::format(" kept={}", kept);
+  return line + fmt::format(" seed={:#x} gen={} route={}", seed, name_of(family), name_of(route));
+}
+
+Case parse_case(std::string_view line) {
+  constexpr std::string_view blanks = " \t\r\n";
+  Case c;
+  std::set<std::string_view> seen;
+  for (std::size_t at = line.find_first_not_of(blanks); at != std::string_view::npos;) {
+    const std::size_t end = std::min(line.find_first_of(blanks, at), line.size());
+    const std::string_view word = line.substr(at, end - at);
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos)
+      throw Error(fmt::format("case: {} is no key=value, expected keys {}", quoted(word), kKeys));
+    const std::string_view key = word.substr(0, equals);
+    if (!seen.insert(key).second) throw Error(fmt::format("case: {} comes twice", quoted(key)));
+    if (!set(c, key, word.substr(equals + 1)))
+      throw Error(fmt::format("case: unknown key {}, expected one of {}", quoted(key), kKeys));
+    at = line.find_first_not_of(blanks, end);
+  }
+  if (seen.empty()) throw Error("case: empty line, expected key=value words");
+  validate(c);
+  return c;
+}
+
+void validate(const Case& c) {
+  if (c.T < 0 || c.D < 1 || c.F < 1 || c.E < 1 || c.K < 1 || c.shared < 0)
+    throw Error(fmt::format("case: T={} D={} F={} E={} K={}, expected T >= 0, others >= 1", c.T,
+                            c.D, c.F, c.E, c.K));
+  if (c.K > c.E) throw Error(fmt::format("case: K={} of E={}, expected K <= E", c.K, c.E));
+  const bool count_fits = c.groups == 0 || (c.groups <= c.E && c.E % c.groups == 0);
+  if (!count_fits)
+    throw Error(fmt::format("case: groups={}, expected a divisor of E={}", c.groups, c.E));
+  const GroupLimit limit = group_limit(c);
+  if (limit.kept < 1 || limit.kept > limit.count || limit.kept * (c.E / limit.count) < c.K)
+    throw Error(
+        fmt::format("case: kept={} of {} groups of {} experts, expected 1 to {} that hold "
+                    "K={}",
+                    limit.kept, limit.count, c.E / limit.count, limit.count, c.K));
+  const auto real = [](Index n) { return static_cast<double>(n); };
+  const double values = real(c.E) * real(c.D) * (3 * real(c.F) + 1) +
+                        3 * real(c.D) * real(std::max(c.shared, c.F)) +
+                        real(c.T) * (2 * real(c.D) + real(c.E) + real(c.K) * real(c.D + c.F));
+  if (!(values <= static_cast<double>(kMostValues)))
+    throw Error(fmt::format("case: {:.3g} values, expected at most {}", values, kMostValues));
+}
+
+GroupLimit group_limit(const Case& c) {
+  GroupLimit limit = preset(c.preset).router.groups;
+  const Index published_count = limit.count;
+  const Index published_kept = limit.kept;
+  limit.count = c.groups;
+  if (limit.count == 0)  // the largest divisor of E that is not above the preset's count
+    for (limit.count = std::min(published_count, c.E); c.E % limit.count != 0;) limit.count--;
+  limit.kept = c.kept;
+  if (limit.kept == 0) {
+    const Index needed = divided_up(c.K, c.E / limit.count);
+    const Index share = divided_up(published_kept * limit.count, published_count);
+    limit.kept = std::min(std::max(share, needed), limit.count);
+  }
+  return limit;
+}
+
+}  // namespace moe::check

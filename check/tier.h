@@ -1,0 +1,36 @@
+// The tiers of this build, behind one face, so that tools and tests need not know which there are.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reference/layer.h"
+#include "reference/trace.h"
+
+namespace moe::check {
+
+/// A layer made ready for one tier. Immutable: may be run from several threads at once.
+class Prepared {
+ public:
+  virtual ~Prepared() = default;
+  /// y [T,D] for x [T,D]; shows every stage to the trace, if there is one.
+  virtual Matrix run(const ConstMatrix& x, Trace* trace) const = 0;
+};
+
+/// One implementation of all layers.
+struct Tier {
+  std::string name;     ///< reference, cpu, cuda or cuda-emulated
+  std::string skipped;  ///< why it cannot run here; empty if it can
+  /// Makes a layer ready, for that many threads (0: as many as there are processors).
+  std::function<std::unique_ptr<Prepared>(const SparseLayer&, int threads)> prepare;
+};
+
+/// All four, reference first, those that cannot run here included.
+const std::vector<Tier>& tiers();
+
+/// The named tiers ("reference,cpu"), or all that run here if `names` is empty.
+/// Throws Error naming an unknown tier, or one that cannot run here and why.
+std::vector<const Tier*> select_tiers(const std::string& names);
+
+}  // namespace moe::check

@@ -1,0 +1,28 @@
+// The tier `cuda`: the kernels on a GPU.
+#include "check/tier_adapter.h"
+#include "reference/error.h"
+
+#if defined(EXACTMOE_HAS_CUDA)
+#include <cuda_runtime_api.h>
+
+#include "cuda/sparse.h"
+#endif
+
+namespace moe::check {
+
+Tier cuda_tier() {
+  Tier tier{"cuda", "built without CUDA", {}};
+#if defined(EXACTMOE_HAS_CUDA)
+  int devices = 0;
+  const bool asked = cudaGetDeviceCount(&devices) == cudaSuccess;
+  tier.skipped = asked && devices > 0 ? "" : "no CUDA device";
+  tier.prepare = [](const SparseLayer& layer, int) {
+    return adapt(cuda::prepare(layer), [](const auto& handle, const ConstMatrix& x, Trace* trace) {
+      return cuda::sparse(handle, x, trace);
+    });
+  };
+#endif
+  return tier;
+}
+
+}  // namespace moe::check

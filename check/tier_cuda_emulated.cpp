@@ -1,0 +1,25 @@
+// The tier `cuda-emulated`: the same kernels on the CPU, each CUDA thread a fiber.
+#include "check/tier_adapter.h"
+
+#if defined(EXACTMOE_HAS_CUDA_EMULATED)
+#define MOE_CUDA_EMULATED
+#include "cuda/sparse.h"
+#endif
+
+namespace moe::check {
+
+Tier cuda_emulated_tier() {
+  Tier tier{"cuda-emulated", "built without the emulated kernels", {}};
+#if defined(EXACTMOE_HAS_CUDA_EMULATED)
+  tier.skipped = "";
+  tier.prepare = [](const SparseLayer& layer, int) {
+    return adapt(cuda_emulated::prepare(layer),
+                 [](const auto& handle, const ConstMatrix& x, Trace* trace) {
+                   return cuda_emulated::sparse(handle, x, trace);
+                 });
+  };
+#endif
+  return tier;
+}
+
+}  // namespace moe::check

@@ -1,0 +1,19 @@
+#include "cpu/available.h"
+
+#include "cpu/numerics/elementary.h"
+#include "reference/error.h"
+
+namespace moe::cpu {
+
+std::string unavailable() {
+  if (!instruction_set().empty()) return {};
+  return "this processor has no vector instructions with a fused multiply-add (on x86: AVX2 and "
+         "FMA), which every sum of the cpu tier needs";
+}
+
+void require_available() {
+  const std::string reason = unavailable();
+  if (!reason.empty()) throw Error("cpu: " + reason);
+}
+
+}  // namespace moe::cpu

@@ -1,0 +1,71 @@
+#include "cpu/combine.h"
+
+#include "cpu/numerics/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/combine.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/available.h"
+#include "cpu/parallel.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moe::cpu::HWY_NAMESPACE {
+
+// sum[d] = fma(weight, row[d], sum[d])
+void add_weighted_here(float weight, const float* row, float* sum, Index D) {
+#pragma omp simd
+  for (Index d = 0; d < D; d++) sum[d] = std::fma(weight, row[d], sum[d]);
+}
+
+}  // namespace moe::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace moe::cpu {
+namespace {
+
+HWY_EXPORT(add_weighted_here);
+
+}  // namespace
+
+Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
+                       const Matrix* shared, Matrix* combined, int threads) {
+  require_available();
+  const Index T = dispatch.positions.rows();
+  const Index K = dispatch.positions.cols();
+  const Index D = rows.cols();
+  const bool weighted = routing.weight_on == WeightOn::output;
+  Matrix y(T, D);
+  constexpr Index together = 16;  // tokens per task
+  parallel_for(thread_count(threads), (T + together - 1) / together, [&](Index task, int) {
+    for (Index t = task * together; t < std::min(T, (task + 1) * together); t++) {
+      float* sum = y.data() + t * D;
+      std::fill(sum, sum + D, 0.0F);
+      for (Index k = 0; k < K; k++) {
+        const float weight = weighted ? routing.weights(t, k) : 1.0F;
+        const float* row = rows.data() + dispatch.positions(t, k) * rows.outerStride();
+        HWY_DYNAMIC_DISPATCH(add_weighted_here)(weight, row, sum, D);
+      }
+      if (combined != nullptr) std::copy(sum, sum + D, combined->data() + t * D);
+      if (shared == nullptr) continue;
+      const float* more = shared->data() + t * D;
+      for (Index d = 0; d < D; d++) sum[d] = sum[d] + more[d];
+    }
+  });
+  return y;
+}
+
+Matrix combine(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
+               Trace* trace, int threads) {
+  Matrix y = combine_and_add(dispatch, routing, rows, nullptr, nullptr, threads);
+  record(trace, "combined", y);
+  return y;
+}
+
+}  // namespace moe::cpu
+#endif  // HWY_ONCE

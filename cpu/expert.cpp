@@ -1,0 +1,104 @@
+#include "cpu/expert.h"
+
+#include "cpu/available.h"
+#include "cpu/parallel.h"
+
+namespace moe::cpu {
+
+PreparedFfn prepare(const Ffn& ffn, bool gated) {
+  require_available();
+  const Index F = ffn.up.rows();
+  const Index D = ffn.up.cols();
+  const Index panels = panels_for(F);
+  PreparedFfn p{.in = Panels(gated ? 2 * panels : panels, D),
+                .down = Panels(panels_for(D), F),
+                .hidden = F,
+                .width = D,
+                .gated = gated,
+                .gate_biased = ffn.gate_bias.size() != 0,
+                .up_biased = ffn.up_bias.size() != 0,
+                .down_biased = ffn.down_bias.size() != 0};
+  parallel_for(thread_count(0), panels, [&](Index i, int) {
+    if (gated) p.in.set(2 * i, ffn.gate, ffn.gate_bias, i * kPanel);
+    p.in.set(gated ? 2 * i + 1 : i, ffn.up, ffn.up_bias, i * kPanel);
+  });
+  parallel_for(thread_count(0), p.down.count(),
+               [&](Index i, int) { p.down.set(i, ffn.down, ffn.down_bias, i * kPanel); });
+  return p;
+}
+
+PreparedExperts prepare(const Experts& experts) {
+  PreparedExperts prepared{experts.activation, {}};
+  for (const Ffn& ffn : experts.ffn)
+    prepared.ffn.push_back(prepare(ffn, experts.activation.gated));
+  return prepared;
+}
+
+Ffn unpack(const PreparedFfn& p) {
+  Ffn ffn;
+  const Index F = p.hidden;
+  const Index D = p.width;
+  if (p.gated) ffn.gate.resize(F, D);
+  ffn.up.resize(F, D);
+  ffn.down.resize(D, F);
+  ffn.gate_bias.resize(p.gate_biased ? F : 0);
+  ffn.up_bias.resize(p.up_biased ? F : 0);
+  ffn.down_bias.resize(p.down_biased ? D : 0);
+  for (Index i = 0; i < panels_for(F); i++) {
+    const Index up = p.gated ? 2 * i + 1 : i;
+    if (p.gated) p.in.get(2 * i, ffn.gate, i * kPanel);
+    if (p.gated) p.in.get(2 * i, ffn.gate_bias, i * kPanel);
+    p.in.get(up, ffn.up, i * kPanel);
+    p.in.get(up, ffn.up_bias, i * kPanel);
+  }
+  for (Index i = 0; i < p.down.count(); i++) {
+    p.down.get(i, ffn.down, i * kPanel);
+    p.down.get(i, ffn.down_bias, i * kPanel);
+  }
+  return ffn;
+}
+
+Experts unpack(const PreparedExperts& prepared) {
+  Experts experts{prepared.activation, {}};
+  for (const PreparedFfn& ffn : prepared.ffn) experts.ffn.push_back(unpack(ffn));
+  return experts;
+}
+
+Matrix hidden_values(const Activation& activation, const PreparedFfn& ffn, const ConstMatrix& x,
+                     int threads) {
+  Matrix hidden(x.rows(), ffn.hidden);
+  const FfnJob job{.ffn = &ffn,
+                   .activation = &activation,
+                   .rows = x.rows(),
+                   .x = x.data(),
+                   .stride = x.outerStride(),
+                   .hidden = hidden.data()};
+  run_ffns({&job, 1}, thread_count(threads));
+  return hidden;
+}
+
+Matrix run_experts(const PreparedExperts& experts, const Dispatch& dispatch,
+                   const ConstMatrix& rows, Trace* trace, int threads) {
+  const Index R = rows.rows();
+  const Index D = rows.cols();
+  const Index F = experts.ffn.empty() ? 0 : experts.ffn[0].hidden;
+  Matrix out(R, D);
+  Matrix hidden(trace != nullptr ? R : 0, F);
+  std::vector<FfnJob> jobs;
+  for (std::size_t e = 0; e < experts.ffn.size(); e++) {
+    const Index first = dispatch.offsets[e];
+    jobs.push_back({.ffn = &experts.ffn[e],
+                    .activation = &experts.activation,
+                    .rows = dispatch.offsets[e + 1] - first,
+                    .x = rows.data() + first * rows.outerStride(),
+                    .stride = rows.outerStride(),
+                    .hidden = trace != nullptr ? hidden.data() + first * F : nullptr,
+                    .out = out.data() + first * D});
+  }
+  run_ffns(jobs, thread_count(threads));
+  if (trace != nullptr) record(trace, "hidden", hidden);
+  record(trace, "expert_out", out);
+  return out;
+}
+
+}  // namespace moe::cpu

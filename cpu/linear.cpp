@@ -1,0 +1,77 @@
+#include "cpu/linear.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cpu/available.h"
+#include "cpu/parallel.h"
+#include "cpu/schedule.h"
+#include "reference/error.h"
+
+namespace moe::cpu {
+namespace {
+
+// Copies a task's outputs to where they belong in y [T,F].
+void store(const Tiles& tiles, const Block& block, const float* out, Matrix& y) {
+  const Index first = tiles.begin(block.first_tile);
+  const Index rows = tiles.begin(block.last_tile) - first;
+  for (Index panel = block.first_panel; panel < block.last_panel; panel++) {
+    const Index width = std::min(kPanel, y.cols() - panel * kPanel);
+    for (Index r = 0; r < rows; r++, out += kPanel)
+      std::copy(out, out + width, y.data() + (first + r) * y.cols() + panel * kPanel);
+  }
+}
+
+}  // namespace
+
+PreparedLinear prepare(const Matrix& w, const Vector& bias) {
+  require_available();
+  PreparedLinear linear{Panels(panels_for(w.rows()), w.cols()), w.rows(), bias.size() != 0};
+  parallel_for(thread_count(0), linear.panels.count(),
+               [&](Index panel, int) { linear.panels.set(panel, w, bias, panel * kPanel); });
+  return linear;
+}
+
+void unpack(const PreparedLinear& linear, Matrix& w, Vector& bias) {
+  w.resize(linear.outputs, linear.panels.depth());
+  bias.resize(linear.biased ? linear.outputs : 0);
+  for (Index panel = 0; panel < linear.panels.count(); panel++) {
+    linear.panels.get(panel, w, panel * kPanel);
+    linear.panels.get(panel, bias, panel * kPanel);
+  }
+}
+
+Matrix linear(const ConstMatrix& x, const PreparedLinear& w, int threads) {
+  if (x.cols() != w.panels.depth())
+    throw Error("linear: x has " + std::to_string(x.cols()) + " columns, expected " +
+                std::to_string(w.panels.depth()));
+  threads = thread_count(threads);
+  PackedRows rows(x.rows(), x.cols(), tile_height());
+  const Tiles& tiles = rows.tiles();
+  // Tiles are packed some at a time, so that a task is worth a thread's while.
+  constexpr Index together = 16;
+  parallel_for(threads, (tiles.count() + together - 1) / together, [&](Index task, int) {
+    const Index last = std::min(tiles.count(), (task + 1) * together);
+    for (Index t = task * together; t < last; t++) {
+      std::vector<const float*> sources;
+      for (Index r = tiles.begin(t); r < tiles.begin(t + 1); r++)
+        sources.push_back(x.data() + r * x.outerStride());
+      rows.set(t, sources.data());
+    }
+  });
+
+  Matrix y(x.rows(), w.outputs);
+  const std::vector<Work> jobs{{tiles, w.panels.count(), 1}};
+  const std::vector<Task> tasks = plan(jobs, threads);
+  const Index size = largest_output(jobs, tasks);
+  Buffer out(size * threads);
+  parallel_for(threads, static_cast<Index>(tasks.size()), [&](Index task, int worker) {
+    const Block& block = tasks[static_cast<std::size_t>(task)].block;
+    multiply(rows, w.panels, block, out.data() + worker * size);
+    store(tiles, block, out.data() + worker * size, y);
+  });
+  return y;
+}
+
+}  // namespace moe::cpu

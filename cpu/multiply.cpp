@@ -1,0 +1,224 @@
+#include "cpu/multiply.h"
+
+#include "cpu/numerics/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/multiply.cpp"
+#include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+// What limits the loop, and why the tile has this shape.
+//
+// One k of a tile of R rows and P panels loads 16 P weights and R values (each broadcast to a whole
+// register) and does 16 R P multiply-adds. AVX2 has 16 registers of 8: with R = 6, P = 1 there are
+// 12 accumulators, 2 registers of weights and 1 broadcast. Two multiply-adds a cycle want 12 / 2 = 6
+// cycles; the 8 loads want 4, so arithmetic is the limit; and with a latency of 4 cycles at least 8
+// chains must be under way, which 12 are. AVX-512 has 32 registers of 16: R = 12, P = 2 are 24.
+//
+// Few rows (decoding) are limited by memory instead: the weights are read once and that is all.
+// Then several panels go together, because several streams fill the memory pipes better than one
+// and because one row of one panel alone would be 2 chains where 8 are wanted.
+
+HWY_BEFORE_NAMESPACE();
+namespace moe::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr hn::CappedTag<float, kPanel> kTag;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(kTag));
+constexpr int kVectors = static_cast<int>(kPanel) / kLanes;  // registers per row of a panel
+#if HWY_TARGET <= HWY_AVX3
+constexpr int kAccumulators = 24;  // of 32 registers
+constexpr int kHeight = 12;
+#elif HWY_TARGET == HWY_AVX2
+constexpr int kAccumulators = 12;  // of 16
+constexpr int kHeight = 6;
+#else
+constexpr int kAccumulators = 24;  // AArch64: of 32 registers
+constexpr int kHeight = 6;
+#endif
+
+// Panels that a tile of R rows takes together.
+constexpr int panels_together(int R) {
+  const int fit = kAccumulators / (R * kVectors);
+  return fit < 1 ? 1 : fit > 4 ? 4 : fit;
+}
+
+// kStep values of k are one stretch of straight code: 8 loads and 12 multiply-adds each and nothing
+// else. Counting and moving pointers for every k makes 25 instructions of these 20, which costs 15 %
+// wherever the core's front end is shared with another thread.
+//
+// The weights that come next are fetched while these are in use: without it every first use of a
+// line waits for memory, and the loop stays at 60 to 80 % of its speed. A few lines every kStep
+// values of k, because all at once would fill the queue of misses.
+constexpr Index kStep = 16;
+
+// What one call of a tile kernel reads and writes.
+struct TileCall {
+  const float* a;       // [length][R]
+  const float* b;       // [length][16], panels panel_stride apart
+  Index panel_stride;
+  Index length;
+  const float* start;   // [P][16], or nullptr: go on from c
+  float* c;             // [R][16], panels c_stride apart
+  Index c_stride;
+  const float* ahead;   // lines to fetch, of each of P panels panel_stride apart ...
+  Index ahead_lines;    // ... so many for every kStep values of k
+};
+
+// One step of all chains.
+template <int R, int P>
+HWY_INLINE void one_k(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, Index stride,
+                      hn::Vec<decltype(kTag)> (&acc)[R][P * kVectors]) {
+  constexpr int N = P * kVectors;
+  hn::Vec<decltype(kTag)> w[N];
+#pragma GCC unroll 16
+  for (int n = 0; n < N; n++)
+    w[n] = hn::LoadU(kTag, b + n / kVectors * stride + n % kVectors * kLanes);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+    const auto x = hn::Set(kTag, a[r]);
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++) acc[r][n] = hn::MulAdd(x, w[n], acc[r][n]);
+  }
+}
+
+template <int R, int P>
+HWY_NOINLINE void tile(const TileCall& call) {
+  using V = hn::Vec<decltype(kTag)>;
+  constexpr int N = P * kVectors;
+  V acc[R][N];
+  const float* HWY_RESTRICT a = call.a;
+  const float* HWY_RESTRICT b = call.b;
+  const Index stride = call.panel_stride;
+  const float* ahead = call.ahead;
+
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++) {
+      const Index panel = n / kVectors, lane = n % kVectors * kLanes;
+      acc[r][n] = call.start != nullptr
+                      ? hn::LoadU(kTag, call.start + panel * kPanel + lane)
+                      : hn::LoadU(kTag, call.c + panel * call.c_stride + r * kPanel + lane);
+    }
+  }
+  Index k = 0;
+  for (; k + kStep <= call.length; k += kStep) {
+    for (Index i = 0; i < call.ahead_lines; i++, ahead += kPanel)
+      for (Index p = 0; p < P; p++) hwy::Prefetch(ahead + p * stride);
+#pragma GCC unroll 16
+    for (Index i = 0; i < kStep; i++) one_k<R, P>(a + i * R, b + i * kPanel, stride, acc);
+    a += kStep * R;
+    b += kStep * kPanel;
+  }
+  for (; k < call.length; k++, a += R, b += kPanel) one_k<R, P>(a, b, stride, acc);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++)
+      hn::StoreU(acc[r][n], kTag,
+                 call.c + n / kVectors * call.c_stride + r * kPanel + n % kVectors * kLanes);
+}
+
+using Kernel = void (*)(const TileCall&);
+
+// kernels[R-1][P-1]; nullptr where so many panels do not fit.
+template <int R, int P>
+constexpr Kernel kernel() {
+  if constexpr (P <= panels_together(R))
+    return tile<R, P>;
+  else
+    return nullptr;
+}
+struct KernelsOfHeight {
+  Kernel of_panels[4];
+};
+template <int R>
+constexpr KernelsOfHeight row() {
+  if constexpr (R <= kHeight)
+    return {{kernel<R, 1>(), kernel<R, 2>(), kernel<R, 3>(), kernel<R, 4>()}};
+  else
+    return {};
+}
+constexpr KernelsOfHeight kKernels[] = {row<1>(), row<2>(), row<3>(), row<4>(),
+                                        row<5>(), row<6>(), row<7>(), row<8>(),
+                                        row<9>(), row<10>(), row<11>(), row<12>()};
+
+Index tile_height_here() {
+  return kHeight;
+}
+
+// Sets what the tiles of this call shall fetch: the piece of weights that follows, each tile an
+// equal share. That is the same piece of the next panels, or the next piece of the first ones. A
+// single tile reads each weight once and in order, which the processor foresees by itself.
+void plan_ahead(const Depths& depths, const Panels& weights, const Block& block, Index piece,
+                Index panel, Index P, TileCall& call) {
+  call.ahead = call.b;
+  call.ahead_lines = 0;
+  const Index tile_count = block.last_tile - block.first_tile;
+  const bool last = panel + P == block.last_panel;
+  const Index next_piece = last ? piece + 1 : piece;
+  const Index next_panel = last ? block.first_panel : panel + P;
+  const bool exists = next_piece < depths.count() && next_panel + P <= block.last_panel;
+  const Index steps = call.length / kStep * tile_count;
+  if (tile_count < 2 || !exists || steps == 0) return;
+  call.ahead = weights.values(next_panel) + depths.begin(next_piece) * kPanel;
+  call.ahead_lines = (depths.length(next_piece) + steps - 1) / steps;
+}
+
+void multiply_here(const PackedRows& rows, const Panels& weights, const Block& block, float* out) {
+  const Tiles& tiles = rows.tiles();
+  const Depths& depths = rows.depths();
+  const Index first_row = tiles.begin(block.first_tile);
+  const Index block_rows = tiles.begin(block.last_tile) - first_row;
+  const Index together = panels_together(static_cast<int>(tiles.rows(block.first_tile)));
+  TileCall call;
+  call.panel_stride = weights.depth() * kPanel;
+  call.c_stride = block_rows * kPanel;
+
+  for (Index piece = 0; piece < depths.count(); piece++) {
+    const Index k = depths.begin(piece);
+    call.length = depths.length(piece);
+    const Index steps = call.length / kStep;
+    Index P;
+    for (Index panel = block.first_panel; panel < block.last_panel; panel += P) {
+      P = block.last_panel - panel < together ? block.last_panel - panel : together;
+      call.b = weights.values(panel) + k * kPanel;
+      call.start = piece == 0 ? weights.start(panel) : nullptr;
+      plan_ahead(depths, weights, block, piece, panel, P, call);
+      const float* ahead_end = call.ahead + call.length * kPanel;
+      float* c = out + (panel - block.first_panel) * call.c_stride;
+      for (Index t = block.first_tile; t < block.last_tile; t++) {
+        call.a = rows.at(piece, t);
+        call.c = c + (tiles.begin(t) - first_row) * kPanel;
+        kKernels[tiles.rows(t) - 1].of_panels[P - 1](call);
+        call.ahead += steps * call.ahead_lines * kPanel;
+        if (call.ahead >= ahead_end) call.ahead_lines = 0;  // all of it is on its way
+      }
+    }
+  }
+}
+
+}  // namespace moe::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace moe::cpu {
+namespace {
+
+HWY_EXPORT(tile_height_here);
+HWY_EXPORT(multiply_here);
+
+}  // namespace
+
+Index tile_height() {
+  return HWY_DYNAMIC_DISPATCH(tile_height_here)();
+}
+
+void multiply(const PackedRows& rows, const Panels& weights, const Block& block, float* out) {
+  HWY_DYNAMIC_DISPATCH(multiply_here)(rows, weights, block, out);
+}
+
+}  // namespace moe::cpu
+#endif  // HWY_ONCE

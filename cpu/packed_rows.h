@@ -1,0 +1,77 @@
+// Tokens in the order in which the kernels read them.
+#pragma once
+#include "cpu/buffer.h"
+#include "reference/types.h"
+
+namespace moe::cpu {
+
+/// How n rows are cut into tiles of at most `height` rows, as equal as possible: 13 rows of at most
+/// 6 are 5 + 4 + 4, not 6 + 6 + 1, because a tile of one row leaves most multipliers idle.
+class Tiles {
+ public:
+  Tiles() = default;
+  Tiles(Index rows, Index height)
+      : count_((rows + height - 1) / height),
+        base_(count_ == 0 ? 0 : rows / count_),
+        longer_(count_ == 0 ? 0 : rows % count_) {}
+
+  Index count() const { return count_; }
+  /// First row of a tile; begin(count()) is the number of rows.
+  Index begin(Index tile) const { return tile * base_ + (tile < longer_ ? tile : longer_); }
+  /// Rows of a tile.
+  Index rows(Index tile) const { return base_ + (tile < longer_ ? 1 : 0); }
+  /// Rows in all.
+  Index rows() const { return begin(count_); }
+
+ private:
+  Index count_ = 0, base_ = 0, longer_ = 0;
+};
+
+/// How the chains of length K are cut: pieces of equal length, a multiple of 16, so that a piece of
+/// a panel stays in the first-level cache while all tiles use it. Between two pieces the
+/// accumulators wait in memory as binary32, the same 32 bits, so the cut changes nothing.
+class Depths {
+ public:
+  Depths() = default;
+  /// Pieces of at most `piece`, rounded up to a multiple of 16.
+  Depths(Index depth, Index piece);
+  Index count() const { return count_; }
+  Index begin(Index piece) const { return piece * length_ < depth_ ? piece * length_ : depth_; }
+  Index length(Index piece) const { return begin(piece + 1) - begin(piece); }
+  /// The piece that holds k.
+  Index piece(Index k) const { return k / length_; }
+  /// K.
+  Index depth() const { return depth_; }
+
+ private:
+  Index depth_ = 0, length_ = 16, count_ = 1;
+};
+
+/// A matrix [n,K] of rows: for each piece of K, for each tile, values[k][row of the tile].
+class PackedRows {
+ public:
+  PackedRows() = default;
+  /// Room for n rows of K values in tiles of at most `height` rows.
+  /// K is cut only where there are several tiles to use a piece of a panel.
+  PackedRows(Index n, Index K, Index height);
+
+  const Tiles& tiles() const { return tiles_; }
+  const Depths& depths() const { return depths_; }
+
+  /// values[k][row] of a tile and a piece, k counted from the piece's first.
+  float* at(Index piece, Index tile) { return values_.data() + offset(piece, tile); }
+  const float* at(Index piece, Index tile) const { return values_.data() + offset(piece, tile); }
+
+  /// Fills a tile from its rows: sources[i] points to the K values of the tile's i-th row.
+  void set(Index tile, const float* const* sources);
+
+ private:
+  Index offset(Index piece, Index tile) const {
+    return depths_.begin(piece) * tiles_.rows() + depths_.length(piece) * tiles_.begin(tile);
+  }
+  Tiles tiles_;
+  Depths depths_;
+  Buffer values_;
+};
+
+}  // namespace moe::cpu

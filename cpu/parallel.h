@@ -1,0 +1,22 @@
+// Threads: OpenMP teams that hand out tasks one by one.
+#pragma once
+#include <functional>
+
+#include "reference/types.h"
+
+namespace moe::cpu {
+
+/// The number of threads to use for `requested`: that many, or for 0 as many as OpenMP would
+/// (OMP_NUM_THREADS, else the number of processors). Throws Error if negative.
+int thread_count(int requested);
+
+/// Runs body(task, worker) once for every task in [0, tasks), on at most `threads` threads;
+/// 0 <= worker < threads is the number of the thread. Tasks start in ascending order, each as soon
+/// as a thread is free, so put the largest first. Returns when all are done.
+///
+/// Every thread checks its floating-point mode before its first task (numerics::self_check). What a
+/// task throws reaches the caller: the first exception, after the other threads have finished the
+/// task they were at.
+void parallel_for(int threads, Index tasks, const std::function<void(Index, int)>& body);
+
+}  // namespace moe::cpu

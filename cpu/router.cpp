@@ -1,0 +1,189 @@
+#include "cpu/router.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "cpu/numerics/elementary.h"
+#include "cpu/parallel.h"
+#include "reference/numerics/elementary.h"
+#include "reference/numerics/top_k_key.h"
+
+namespace moe::cpu {
+namespace {
+
+std::size_t at(Index i) {
+  return static_cast<std::size_t>(i);
+}
+
+Index length(std::span<const float> values) {
+  return static_cast<Index>(values.size());
+}
+
+// Score of a group of experts: its largest key, or the sum of its two largest, best first.
+float group_score(GroupScore kind, std::span<const float> members) {
+  std::int32_t best[2] = {0, 0};
+  const std::size_t wanted = kind == GroupScore::max || members.size() < 2 ? 1 : 2;
+  top_k(members, std::span(best, wanted));
+  const float largest = members[at(best[0])];
+  return wanted == 1 ? largest : largest + members[at(best[1])];
+}
+
+// Experts outside the best groups get limit.excluded_key.
+void limit_to_groups(const GroupLimit& limit, std::span<float> c) {
+  const std::size_t size = c.size() / at(limit.count);
+  std::vector<float> judged(at(limit.count));
+  for (std::size_t g = 0; g < judged.size(); g++)
+    judged[g] = group_score(limit.score, c.subspan(g * size, size));
+
+  std::vector<std::int32_t> best(at(limit.kept));
+  top_k(judged, best);
+  std::vector<bool> kept(judged.size(), false);
+  for (const std::int32_t g : best) kept[at(g)] = true;
+  for (std::size_t g = 0; g < judged.size(); g++)
+    if (!kept[g]) std::ranges::fill(c.subspan(g * size, size), limit.excluded_key);
+}
+
+// SparseMixer at evaluation; see reference/router_weights.cpp. Few logits nearly tie, so there is
+// nothing to vectorise. order: e ascending.
+float near_tie_softmax(const RouterConfig& config, std::span<const float> z,
+                       std::span<const std::int32_t> S, std::size_t k) {
+  const float m = z[at(S[k])];
+  float sum = 0;
+  for (std::size_t e = 0; e < z.size(); e++) {
+    const auto earlier = S.first(k);
+    const bool taken = std::ranges::find(earlier, static_cast<std::int32_t>(e)) != earlier.end();
+    const float size = std::fabs(z[e]) > m ? std::fabs(z[e]) : m;
+    const float gap = (m - z[e]) / size;
+    if (taken || gap > 2 * config.near_tie) continue;
+    sum = sum + numerics::exp(z[e] - m);
+  }
+  return 1.0F / sum;
+}
+
+void raw_weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
+                 std::span<const std::int32_t> S, std::span<float> w) {
+  const bool of_logit = config.raw_weight == RawWeight::softmax_of_chosen ||
+                        config.raw_weight == RawWeight::sigmoid_of_chosen;
+  for (std::size_t k = 0; k < S.size(); k++) w[k] = of_logit ? z[at(S[k])] : s[at(S[k])];
+  if (config.raw_weight == RawWeight::softmax_of_chosen) softmax(w, w);
+  if (config.raw_weight == RawWeight::sigmoid_of_chosen) sigmoid(w.data(), w.data(), length(w));
+  if (config.raw_weight == RawWeight::near_tie_softmax)
+    for (std::size_t k = 0; k < S.size(); k++) w[k] = near_tie_softmax(config, z, S, k);
+}
+
+// What the raw weights are divided by; order: best first.
+float normaliser(const RouterConfig& config, std::span<const float> w) {
+  float sum = 0;
+  if (config.normalisation == Normalisation::l2) {
+    for (const float w_k : w) sum = std::fma(w_k, w_k, sum);
+    return std::sqrt(sum) + config.epsilon;
+  }
+  for (const float w_k : w) sum = sum + w_k;
+  if (config.normalisation == Normalisation::max_sum)
+    return sum < config.epsilon ? config.epsilon : sum;
+  return sum + config.epsilon;
+}
+
+}  // namespace
+
+PreparedRouter prepare(const Router& router) {
+  return {router.config, prepare(router.weight, router.bias), router.selection_bias};
+}
+
+Router unpack(const PreparedRouter& prepared) {
+  Router router{prepared.config, {}, {}, prepared.selection_bias};
+  unpack(prepared.linear, router.weight, router.bias);
+  return router;
+}
+
+void softmax(std::span<const float> z, std::span<float> p) {
+  float largest = -std::numeric_limits<float>::infinity();
+  for (const float z_i : z)
+    if (z_i > largest) largest = z_i;
+  for (std::size_t i = 0; i < z.size(); i++) p[i] = z[i] - largest;
+  exp(p.data(), p.data(), length(p));
+  float sum = 0;
+  for (const float p_i : p) sum = sum + p_i;
+  for (float& p_i : p) p_i = p_i / sum;
+}
+
+void scores(Score kind, std::span<const float> z, std::span<float> s) {
+  switch (kind) {
+    case Score::logit:
+      std::ranges::copy(z, s.begin());
+      return;
+    case Score::softmax:
+      return softmax(z, s);
+    case Score::sigmoid:
+      return sigmoid(z.data(), s.data(), length(z));
+    case Score::sqrt_softplus:
+      softplus(z.data(), s.data(), length(z));
+      for (float& s_e : s) s_e = std::sqrt(s_e);
+      return;
+  }
+}
+
+void selection_keys(const RouterConfig& config, const Vector& selection_bias,
+                    std::span<const float> s, std::span<float> c) {
+  std::ranges::copy(s, c.begin());
+  if (config.key == SelectionKey::score_plus_bias)
+    for (std::size_t e = 0; e < c.size(); e++) c[e] = c[e] + selection_bias[static_cast<Index>(e)];
+  if (config.groups.kept < config.groups.count) limit_to_groups(config.groups, c);
+}
+
+void top_k(std::span<const float> c, std::span<std::int32_t> S) {
+  // All keys differ, so any correct algorithm gives this list.
+  constexpr std::size_t few = 256;
+  std::uint64_t on_stack[few];
+  std::vector<std::uint64_t> on_heap(c.size() > few ? c.size() : 0);
+  const std::span<std::uint64_t> keys(c.size() > few ? on_heap.data() : on_stack, c.size());
+  for (std::size_t e = 0; e < c.size(); e++)
+    keys[e] = numerics::top_k_key(c[e], static_cast<std::uint32_t>(e));
+  const auto last = keys.begin() + static_cast<std::ptrdiff_t>(S.size());
+  std::ranges::partial_sort(keys, last, std::ranges::greater());
+  for (std::size_t k = 0; k < S.size(); k++)
+    S[k] = static_cast<std::int32_t>(numerics::top_k_index(keys[k]));
+}
+
+void weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
+             std::span<const std::int32_t> S, std::span<float> w) {
+  raw_weights(config, z, s, S, w);
+  if (config.normalisation != Normalisation::none) {
+    const float divisor = normaliser(config, w);
+    for (float& w_k : w) w_k = w_k / divisor;
+  }
+  for (float& w_k : w) w_k = w_k * config.scale;
+}
+
+Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads) {
+  const RouterConfig& config = router.config;
+  const Index T = x.rows();
+  const Index E = router.linear.outputs;
+  const Index K = config.chosen;
+  const Matrix logits = linear(x, router.linear, threads);  // [T,E]
+  record(trace, "logits", logits);
+
+  Matrix all_scores(T, E);
+  Routing routing{IntMatrix(T, K), Matrix(T, K), config.weight_on};
+  const Index together = std::max<Index>(1, 2048 / E);  // tokens per task
+  parallel_for(thread_count(threads), (T + together - 1) / together, [&](Index task, int) {
+    std::vector<float> c(at(E));
+    for (Index t = task * together; t < std::min(T, (task + 1) * together); t++) {
+      const std::span z(logits.data() + t * E, at(E));
+      const std::span s(all_scores.data() + t * E, at(E));
+      const std::span S(routing.selected.data() + t * K, at(K));
+      scores(config.score, z, s);
+      selection_keys(config, router.selection_bias, s, c);
+      top_k(c, S);
+      weights(config, z, s, S, std::span(routing.weights.data() + t * K, at(K)));
+    }
+  });
+  record(trace, "scores", all_scores);
+  record(trace, "selected", routing.selected);
+  record(trace, "weights", routing.weights);
+  return routing;
+}
+
+}  // namespace moe::cpu

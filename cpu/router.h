@@ -1,0 +1,43 @@
+// Which experts a token visits, and with what weights. The pipeline is told in reference/router.h;
+// here the steps take and fill the caller's arrays, because they run once per token.
+#pragma once
+#include <span>
+
+#include "cpu/linear.h"
+#include "reference/router.h"
+
+namespace moe::cpu {
+
+/// A router, packed.
+struct PreparedRouter {
+  RouterConfig config;
+  PreparedLinear linear;  ///< [E,D] and bias
+  Vector selection_bias;  ///< [E] or empty
+};
+
+/// Packs a router.
+PreparedRouter prepare(const Router& router);
+/// The router that was packed, bit for bit.
+Router unpack(const PreparedRouter& router);
+
+/// The whole pipeline; x [T,D]: reference::route. Records logits, scores, selected, weights.
+Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads = 0);
+
+/// Scores s [E] of all experts from their logits z [E].
+void scores(Score kind, std::span<const float> z, std::span<float> s);
+
+/// What the choice ranks, c [E]: s [E] plus the bias, groups left out masked.
+void selection_keys(const RouterConfig& config, const Vector& selection_bias,
+                    std::span<const float> s, std::span<float> c);
+
+/// The K experts S with the largest keys c [E], best first; K = S.size() <= E.
+void top_k(std::span<const float> c, std::span<std::int32_t> S);
+
+/// Final weights w [K] of the chosen experts S, from logits z and scores s.
+void weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
+             std::span<const std::int32_t> S, std::span<float> w);
+
+/// softmax, p [n] of z [n], the sum a chain in ascending order. May run in place.
+void softmax(std::span<const float> z, std::span<float> p);
+
+}  // namespace moe::cpu

@@ -1,0 +1,46 @@
+// Token choice: every token picks its K experts.
+//
+//   y[t] = sum over k of w[t,k] FFN_{S[t,k]}(x[t])  +  shared(x[t])
+#pragma once
+#include <optional>
+
+#include "cpu/router.h"
+#include "cpu/shared.h"
+#include "reference/layer.h"
+#include "reference/trace.h"
+
+namespace moe::cpu {
+
+/// A token-choice layer, packed for this tier. Immutable: any number of threads may run it at once.
+class PreparedSparse {
+ public:
+  const PreparedRouter& router() const { return router_; }
+  const PreparedExperts& experts() const { return experts_; }
+  const std::optional<PreparedShared>& shared() const { return shared_; }
+  /// The layer without its weights: choices and sizes, all that checking an input needs.
+  const SparseLayer& outline() const { return outline_; }
+
+ private:
+  friend PreparedSparse prepare(const SparseLayer& layer);
+  PreparedSparse() = default;
+  PreparedRouter router_;
+  PreparedExperts experts_;
+  std::optional<PreparedShared> shared_;
+  SparseLayer outline_;
+};
+
+/// Checks the layer (moe::validate) and packs its weights, once for all calls of sparse. Throws
+/// Error if the layer makes no sense or this processor cannot run the tier.
+PreparedSparse prepare(const SparseLayer& layer);
+
+/// The layer that was packed, bit for bit.
+SparseLayer unpack(const PreparedSparse& layer);
+
+/// One token-choice layer; x [T,D], returns y [T,D]: reference::sparse.
+///   threads: how many, 0 for as many as OpenMP would use. The result does not depend on it, nor
+///   on whether there is a trace: the kernels are the same, they write the stages as they go.
+///   Throws Error if x makes no sense.
+Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace = nullptr,
+              int threads = 0);
+
+}  // namespace moe::cpu

@@ -1,0 +1,85 @@
+// What the hosts of the stages hold on the device, and the stages between such things. For the .cpp
+// files of this folder; users see the functions of the same names that take and return host
+// matrices.
+#pragma once
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "cuda/kernels.h"
+#include "cuda/sparse.h"
+
+namespace moe::MOE_CUDA_NAMESPACE {
+
+/// A matrix on the device. Rows are row_stride(cols) floats apart.
+struct DeviceMatrix {
+  Array<float> data;
+  Index rows = 0, cols = 0;
+
+  DeviceMatrix() = default;
+  DeviceMatrix(Index rows, Index cols);
+  kernels::View view() { return {data.data(), rows, cols, row_stride(cols)}; }
+  kernels::ConstView view() const { return {data.data(), rows, cols}; }
+};
+
+/// Matrices [outputs, inputs] and biases of one shape, one after another: one of each per expert.
+struct DeviceLinear {
+  Array<float> weight, bias;
+  Index experts = 0, outputs = 0, inputs = 0;
+  std::vector<bool> biased;  ///< which experts have a bias; the others' is +0, where all chains start
+
+  kernels::Weights view() const {
+    return {weight.data(), bias.data(), experts, outputs, inputs};
+  }
+};
+/// Copies one matrix and one bias (or empty) per expert. Throws Error if the shapes differ.
+PreparedLinear prepare(std::span<const Matrix* const> w, std::span<const Vector* const> bias);
+/// Those of one expert, bit for bit.
+void unpack(const DeviceLinear& linear, Index expert, Matrix& w, Vector& bias);
+
+/// Routing on the device.
+struct DeviceRouting {
+  Array<int> selected;   ///< [T,K]
+  Array<float> weights;  ///< [T,K]
+  Index tokens = 0, chosen = 0;
+  WeightOn weight_on = WeightOn::output;
+};
+
+/// Dispatch on the device.
+struct DeviceDispatch {
+  Array<int> offsets;    ///< [E+1]
+  Array<int> tokens;     ///< [R]
+  Array<int> slots;      ///< [R]
+  Array<int> positions;  ///< [T,K]
+  Index experts = 0;
+};
+
+DeviceMatrix upload(const ConstMatrix& host);
+DeviceRouting upload(const Routing& host);
+/// What the stages after place() read: offsets and positions.
+DeviceDispatch upload(const Dispatch& host);
+Matrix download(const DeviceMatrix& device);
+Routing download(const DeviceRouting& device);
+Dispatch download(const DeviceDispatch& device, Index T, Index K);
+
+/// Shows a matrix to the trace, if there is one.
+void record(Trace* trace, std::string_view name, const DeviceMatrix& values);
+/// The same for [T,K] integers.
+void record(Trace* trace, std::string_view name, const Array<int>& values, Index T, Index K);
+
+// ------------------------------------------------------------------------------------ the stages
+
+DeviceMatrix linear(const DeviceMatrix& x, const PreparedLinear& w);
+DeviceRouting route(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace);
+DeviceDispatch place(const DeviceRouting& routing, Index E, Trace* trace);
+DeviceMatrix gather(const DeviceDispatch& dispatch, const DeviceRouting& routing,
+                    const DeviceMatrix& x, Trace* trace);
+DeviceMatrix hidden_values(const PreparedExperts& experts, const DeviceMatrix& x,
+                           const kernels::Plan& plan);
+DeviceMatrix run_experts(const PreparedExperts& experts, const DeviceDispatch& dispatch,
+                         const DeviceMatrix& rows, Trace* trace);
+DeviceMatrix combine(const DeviceDispatch& dispatch, const DeviceRouting& routing,
+                     const DeviceMatrix& rows, Trace* trace);
+DeviceMatrix run_shared(const PreparedShared& shared, const DeviceMatrix& x, Trace* trace);
+
+}  // namespace moe::MOE_CUDA_NAMESPACE

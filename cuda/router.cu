@@ -1,0 +1,263 @@
+// Scores, choice and weights from the logits: one warp per token, all steps in one kernel.
+//
+// Expert e is handled by lane e % 32, slot k by lane k % 32, so that any number of either is possible
+// and neighbouring lanes touch neighbouring words. Sums that the contract orders are made by lane 0
+// alone, one after another; the other lanes' work is comparisons and elementary functions.
+#include <cmath>
+
+#include "cuda/device.cuh"
+#include "cuda/kernels.h"
+#include "reference/numerics/elementary.h"
+#include "reference/numerics/top_k_key.h"
+
+namespace moe::MOE_CUDA_NAMESPACE::kernels {
+namespace {
+
+constexpr unsigned kAll = 0xffffffff;
+constexpr int kWarps = 4;
+// Scores and weights of a token lie in shared memory if they fit, else in the results themselves.
+constexpr std::size_t kSharedBytes = 48 * 1024;
+
+struct Routing {
+  RouterConfig config;
+  ConstView logits;             // [T,E]
+  const float* selection_bias;  // [E] or nullptr
+  float* group_scores;          // [T,groups]
+  View scores;                  // [T,E]
+  int* selected;                // [T,K]
+  float* weights;               // [T,K]
+  bool in_shared;
+};
+
+// One token, as the lanes of its warp see it.
+struct Token {
+  const RouterConfig& config;
+  int lane, E, K;
+  const float* z;     // logits [E]
+  const float* bias;  // of the selection [E], or nullptr
+  float* s;           // scores [E]
+  float* w;           // weights [K]
+  int* S;             // chosen experts [K]
+  float* judged;      // scores of the groups
+  std::uint64_t least_group = 0;  // key of the last group that is kept
+};
+
+__device__ __forceinline__ std::uint64_t warp_max(std::uint64_t key) {
+  for (int step = 16; step > 0; step /= 2) {
+    const std::uint64_t other = __shfl_xor_sync(kAll, key, step);
+    if (other > key) key = other;
+  }
+  return key;
+}
+// The largest number; NaN takes no part.
+__device__ __forceinline__ float warp_max(float x) {
+  for (int step = 16; step > 0; step /= 2) {
+    const float other = __shfl_xor_sync(kAll, x, step);
+    if (other > x) x = other;
+  }
+  return x;
+}
+
+// p_i = exp(x_i - max) / (e_0 + e_1 + ...); x_i = x(i). Ends with every lane having written its own.
+template <class Logit>
+__device__ __forceinline__ void softmax(int lane, int n, Logit x, float* p) {
+  float largest = -INFINITY;
+  for (int i = lane; i < n; i += 32)
+    if (x(i) > largest) largest = x(i);
+  largest = warp_max(largest);
+  for (int i = lane; i < n; i += 32) p[i] = numerics::exp(__fsub_rn(x(i), largest));
+  __syncwarp();  // without it: lane 0 adds what other lanes have not written yet
+  float sum = 0;
+  for (int i = 0; lane == 0 && i < n; i++) sum = __fadd_rn(sum, p[i]);
+  sum = __shfl_sync(kAll, sum, 0);  // nobody overwrites a term before lane 0 has the sum
+  for (int i = lane; i < n; i += 32) p[i] = __fdiv_rn(p[i], sum);
+}
+
+__device__ __forceinline__ void score(const Token& token) {
+  const Score kind = token.config.score;
+  const float* z = token.z;
+  if (kind == Score::softmax) {
+    softmax(token.lane, token.E, [z](int e) { return z[e]; }, token.s);
+    return;
+  }
+  for (int e = token.lane; e < token.E; e += 32) {
+    float s = z[e];
+    if (kind == Score::sigmoid) s = numerics::sigmoid(s);
+    if (kind == Score::sqrt_softplus) s = __fsqrt_rn(numerics::softplus(s));
+    token.s[e] = s;
+  }
+}
+
+// Score plus bias: what the choice ranks, before groups are left out.
+__device__ __forceinline__ float rank(const Token& token, int e) {
+  return token.bias != nullptr ? __fadd_rn(token.s[e], token.bias[e]) : token.s[e];
+}
+
+// The largest of key(i), 0 <= i < n, that is less than `below`; the same in every lane. Keys differ,
+// so a list comes out in order by asking again below the last answer, and nothing has to be marked.
+template <class Key>
+__device__ __forceinline__ std::uint64_t largest_below(std::uint64_t below, int lane, int n,
+                                                       Key key) {
+  std::uint64_t best = 0;
+  for (int i = lane; i < n; i += 32) {
+    const std::uint64_t candidate = key(i);
+    if (candidate < below && candidate > best) best = candidate;
+  }
+  return warp_max(best);
+}
+
+// Scores the groups, one lane each, and finds the last that is kept.
+__device__ __forceinline__ void judge_groups(Token& token) {
+  const auto groups = static_cast<int>(token.config.groups.count);
+  const int size = token.E / groups;
+  for (int g = token.lane; g < groups; g += 32) {
+    std::uint64_t best = 0, second = 0;  // keys of the two largest members
+    for (int e = g * size; e < g * size + size; e++) {
+      const std::uint64_t key = numerics::top_k_key(rank(token, e), static_cast<unsigned>(e));
+      if (key > best) {
+        second = best;
+        best = key;
+      } else if (key > second) {
+        second = key;
+      }
+    }
+    float score = rank(token, static_cast<int>(numerics::top_k_index(best)));
+    if (token.config.groups.score == GroupScore::sum_of_top2 && size >= 2)
+      score = __fadd_rn(score, rank(token, static_cast<int>(numerics::top_k_index(second))));
+    token.judged[g] = score;
+  }
+  // Every lane asks about its own groups here, and about all groups later.
+  const float* judged = token.judged;
+  auto key = [judged](int g) { return numerics::top_k_key(judged[g], static_cast<unsigned>(g)); };
+  token.least_group = ~std::uint64_t{0};
+  for (int kept = 0; kept < token.config.groups.kept; kept++)
+    token.least_group = largest_below(token.least_group, token.lane, groups, key);
+  __syncwarp();  // without it: choose() reads groups that other lanes have not judged yet
+}
+
+// The K experts with the largest keys, best first.
+__device__ __forceinline__ void choose(const Token& token) {
+  const GroupLimit& limit = token.config.groups;
+  const bool limited = limit.kept < limit.count;
+  const int size = token.E / static_cast<int>(limit.count);
+  auto key = [&](int e) {
+    float c = rank(token, e);
+    if (limited) {
+      const int g = e / size;
+      const auto group = numerics::top_k_key(token.judged[g], static_cast<unsigned>(g));
+      if (group < token.least_group) c = limit.excluded_key;
+    }
+    return numerics::top_k_key(c, static_cast<unsigned>(e));
+  };
+  std::uint64_t last = ~std::uint64_t{0};
+  for (int k = 0; k < token.K; k++) {
+    last = largest_below(last, token.lane, token.E, key);
+    if (token.lane == k % 32) token.S[k] = static_cast<int>(numerics::top_k_index(last));
+  }
+}
+
+// SparseMixer's weight of slot k: see reference/router_weights.cpp.
+__device__ __forceinline__ float near_tie_softmax(const Token& token, int k) {
+  const float m = token.z[token.S[k]];
+  const float most = __fmul_rn(2, token.config.near_tie);
+  float sum = 0;
+  for (int e = 0; e < token.E; e++) {
+    bool taken = false;
+    for (int j = 0; j < k; j++) taken = taken || token.S[j] == e;
+    const float z = token.z[e];
+    const float magnitude = z < 0 ? -z : z;
+    const float size = magnitude > m ? magnitude : m;
+    const float gap = __fdiv_rn(__fsub_rn(m, z), size);
+    if (taken || gap > most) continue;
+    sum = __fadd_rn(sum, numerics::exp(__fsub_rn(z, m)));
+  }
+  return __fdiv_rn(1, sum);
+}
+
+// Raw weights of the chosen, each lane those of its slots.
+__device__ __forceinline__ void weigh(const Token& token) {
+  const RawWeight kind = token.config.raw_weight;
+  if (kind == RawWeight::softmax_of_chosen) {
+    softmax(token.lane, token.K, [&token](int k) { return token.z[token.S[k]]; }, token.w);
+    return;
+  }
+  for (int k = token.lane; k < token.K; k += 32) {
+    const int e = token.S[k];
+    token.w[k] = kind == RawWeight::sigmoid_of_chosen  ? numerics::sigmoid(token.z[e])
+                 : kind == RawWeight::near_tie_softmax ? near_tie_softmax(token, k)
+                                                       : token.s[e];
+  }
+}
+
+// What the raw weights are divided by, in every lane.
+__device__ __forceinline__ float normaliser(const Token& token) {
+  const RouterConfig& config = token.config;
+  float sum = 0, squares = 0;
+  for (int k = 0; token.lane == 0 && k < token.K; k++) {
+    sum = __fadd_rn(sum, token.w[k]);
+    squares = __fmaf_rn(token.w[k], token.w[k], squares);
+  }
+  float divisor = __fadd_rn(sum, config.epsilon);
+  if (config.normalisation == Normalisation::l2)
+    divisor = __fadd_rn(__fsqrt_rn(squares), config.epsilon);
+  if (config.normalisation == Normalisation::max_sum)
+    divisor = sum < config.epsilon ? config.epsilon : sum;
+  return __shfl_sync(kAll, divisor, 0);
+}
+
+__global__ void __launch_bounds__(32 * kWarps) route_kernel(Routing routing) {
+  const auto warp = static_cast<int>(threadIdx.x / 32);
+  const Index t = blockIdx.x * Index{kWarps} + warp;
+  if (t >= routing.logits.rows) return;  // whole warps; no barrier of the block follows
+  const auto E = static_cast<int>(routing.logits.cols);
+  const auto K = static_cast<int>(routing.config.chosen);
+  float* scores = routing.scores.data + t * routing.scores.stride;
+  float* weights = routing.weights + t * K;
+  float* mine = routing.in_shared ? dynamic_shared<float>() + warp * (E + K) : nullptr;
+  Token token{.config = routing.config,
+              .lane = static_cast<int>(threadIdx.x % 32),
+              .E = E,
+              .K = K,
+              .z = routing.logits.data + t * routing.logits.stride,
+              .bias = routing.selection_bias,
+              .s = routing.in_shared ? mine : scores,
+              .w = routing.in_shared ? mine + E : weights,
+              .S = routing.selected + t * K,
+              .judged = routing.group_scores + t * routing.config.groups.count};
+
+  score(token);
+  if (token.config.groups.kept < token.config.groups.count) {
+    __syncwarp();  // without it: a group is judged by scores that other lanes have not written yet
+    judge_groups(token);
+  }
+  choose(token);
+  __syncwarp();  // without it: choices and scores of other lanes are not there yet
+  weigh(token);
+  float divisor = 1;
+  const bool divided = token.config.normalisation != Normalisation::none;
+  if (divided) {
+    __syncwarp();  // without it: lane 0 adds weights that other lanes have not written yet
+    divisor = normaliser(token);
+  }
+  for (int k = token.lane; k < K; k += 32) {
+    const float w = divided ? __fdiv_rn(token.w[k], divisor) : token.w[k];
+    weights[k] = __fmul_rn(w, token.config.scale);
+  }
+  for (int e = token.lane; e < E; e += 32) scores[e] = token.s[e];
+}
+
+}  // namespace
+
+void route(const RouterConfig& config, const ConstView& logits, const float* selection_bias,
+           float* group_scores, const View& scores, int* selected, float* weights) {
+  if (logits.rows == 0) return;
+  const auto bytes =
+      static_cast<std::size_t>(kWarps * (logits.cols + config.chosen)) * sizeof(float);
+  const bool in_shared = bytes <= kSharedBytes;
+  const bool biased = config.key == SelectionKey::score_plus_bias;
+  launch(route_kernel, blocks_for(logits.rows, kWarps), 32 * kWarps, in_shared ? bytes : 0,
+         Routing{config, logits, biased ? selection_bias : nullptr, group_scores, scores, selected,
+                 weights, in_shared});
+}
+
+}  // namespace moe::MOE_CUDA_NAMESPACE::kernels

@@ -1,0 +1,48 @@
+// How many parameters a MoE layer has, and how many of them are used.
+//
+//   total    every stored number of the layer
+//   active   those one token meets: the router, K experts, the shared expert
+//   touched  those a batch meets: every expert that some token chose
+//
+// Batches touch more than tokens: with E = 64 and K = 8, 32 tokens routed
+// evenly read nearly all experts, so memory traffic follows `touched`.
+#pragma once
+#include "reference/layer.h"
+
+namespace moe::accounting {
+
+/// Numbers of a layer by component.
+struct Parameters {
+  Index router = 0;          ///< weight [E,D], biases [E]
+  Index routed_experts = 0;  ///< gate, up, down and their biases
+  Index shared_experts = 0;  ///< the same, and the sigmoid gate [1,D]
+
+  /// All of them.
+  Index sum() const { return router + routed_experts + shared_experts; }
+};
+
+/// The three counts of a layer.
+struct LayerParameters {
+  Parameters total;    ///< what must be stored
+  Parameters active;   ///< what one token uses
+  Parameters touched;  ///< what a batch reads
+};
+
+/// Counts a layer with weights. `selected` [T,K] are the choices of a batch.
+LayerParameters count(const SparseLayer& layer, const IntMatrix& selected);
+
+/// What a layer's sizes say about it, for counting without weights.
+struct LayerKind {
+  LayerSizes sizes;            ///< E, D, F, K, shared F
+  bool gated = true;           ///< experts have three matrices, not two
+  bool router_bias = false;    ///< added to the logits
+  bool selection_bias = false;  ///< chooses, does not weigh
+  bool expert_biases = false;  ///< in all products of an expert
+  bool shared_gate = false;    ///< sigmoid gate of the shared expert
+};
+
+/// Counts a layer by its sizes; `touched` is what T tokens would touch if
+/// they chose as many different experts as they can.
+LayerParameters count(const LayerKind& kind, Index T);
+
+}  // namespace moe::accounting

@@ -1,0 +1,80 @@
+// Where each Hugging Face family keeps the tensors of its MoE block: a table.
+// Adding a family is adding its rows here and its preset.
+#pragma once
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace moe::io {
+
+/// What a tensor fills. gate_up holds both halves, told apart by the axis "2".
+enum class Part {
+  router,
+  router_bias,
+  selection_bias,
+  gate,
+  up,
+  gate_up,
+  down,
+  gate_up_bias,
+  down_bias,
+  shared_gate,
+  shared_up,
+  shared_down,
+  shared_router
+};
+
+/// How the numbers are coded. mxfp4: NAME_blocks holds bytes of two codes,
+/// NAME_scales one scale for each 32 of the last axis.
+enum class Coding { plain, mxfp4 };
+
+/// One tensor, or one for each expert where the name has "{e}".
+struct TensorName {
+  Part part;
+  std::string_view name;  ///< below the block
+  std::string_view axes;  ///< reference/io/axes.h; S: the shared expert's F
+  Coding coding = Coding::plain;
+};
+
+/// One way to store a block: groups of tensors, the router first.
+struct Layout {
+  std::string_view block;  ///< below the layer, as "mlp."
+  std::array<std::span<const TensorName>, 4> tensors;
+};
+
+/// F of the shared expert.
+enum class SharedWidth {
+  none,
+  as_routed,               ///< F
+  times_n_shared_experts,  ///< F * n_shared_experts
+  shared_expert_intermediate_size,
+};
+
+/// What config.json's norm_topk_prob means.
+enum class NormTopK { not_a_key, default_false, default_true };
+
+/// Whether config.json has DeepSeek's router keys: n_group, topk_group,
+/// topk_method, scoring_func, routed_scaling_factor.
+enum class RouterKeys { plain, deepseek };
+
+/// One family.
+struct Family {
+  std::string_view model_type;  ///< of config.json
+  std::string_view preset;      ///< reference/presets.h
+  std::string_view hidden_key;  ///< config key of F
+  SharedWidth shared;
+  NormTopK norm_topk;
+  RouterKeys router_keys;
+  std::span<const std::string_view> stems;  ///< of layer "{L}"
+  std::span<const Layout> layouts;          ///< the published one first
+};
+
+/// All families.
+std::span<const Family> families();
+
+/// The family of a model_type ("llama4_text" is "llama4"); throws Error
+/// starting with `place` and listing the known ones.
+const Family& family_of(std::string_view model_type, const std::string& place);
+
+}  // namespace moe::io

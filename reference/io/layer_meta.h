@@ -1,0 +1,24 @@
+// The `meta` of a layer file. For the sources of this folder only.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "reference/io/array_table.h"
+#include "reference/layer.h"
+#include "reference/presets.h"
+
+namespace moe::io {
+
+/// The choices that meta states.
+struct LayerMeta {
+  std::string kind, name, source;
+  RouterConfig router;
+  Activation activation;  ///< gated or not is the arrays' to say
+  SharedKind shared = SharedKind::none;
+  std::vector<std::string> ignored_keys;
+};
+
+/// Parses the array `meta`. Throws Error naming file and key.
+LayerMeta read_layer_meta(const ArrayTable& arrays);
+
+}  // namespace moe::io

@@ -1,0 +1,104 @@
+#include "reference/io/model_info.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reference/error.h"
+#include "reference/io/config_reader.h"
+#include "reference/io/hugging_face_names.h"
+#include "reference/io/router_settings.h"
+
+namespace moe::io {
+namespace {
+
+constexpr Index kMostLayers = 100'000;
+constexpr Index kLargestSize = Index{1} << 31;
+
+LayerSizes read_sizes(const ConfigReader& config, const Family& family) {
+  LayerSizes size{};
+  size.experts =
+      config.whole({"num_local_experts", "num_experts", "n_routed_experts",
+                    "ffn_config.moe_num_experts"},
+                   1, kLargestSize);
+  size.chosen = config.whole(
+      {"num_experts_per_tok", "experts_per_token", "ffn_config.moe_top_k"}, 1,
+      size.experts);  // K <= E
+  size.width = config.whole({"hidden_size", "d_model"}, 1, kLargestSize);
+  size.hidden = config.whole({family.hidden_key}, 1, kLargestSize);
+  switch (family.shared) {
+    case SharedWidth::none:
+      break;
+    case SharedWidth::as_routed:
+      size.shared_hidden = size.hidden;
+      break;
+    case SharedWidth::times_n_shared_experts:
+      size.shared_hidden =
+          size.hidden *
+          config.find_whole({"n_shared_experts"}, 0, 1024).value_or(0);
+      break;
+    case SharedWidth::shared_expert_intermediate_size:
+      size.shared_hidden =
+          config.whole({"shared_expert_intermediate_size"}, 0, kLargestSize);
+  }
+  return size;
+}
+
+// A layer has experts unless one of the keys that models use says it has not.
+std::vector<Index> read_moe_layers(const ConfigReader& config, Index layers) {
+  const auto one_or_more = [&](std::string_view key) {
+    return config.find_whole({key}, 1, kMostLayers).value_or(1);
+  };
+  const Index first =
+      config.find_whole({"first_k_dense_replace"}, 0, kMostLayers).value_or(0);
+  const Index frequency = one_or_more("moe_layer_freq");
+  const Index step = one_or_more("decoder_sparse_step");
+  const Index interleave = one_or_more("interleave_moe_layer_step");
+  const auto dense = config.find_list("mlp_only_layers");
+  const auto listed = config.find_list("moe_layers");
+  const auto holds = [](const std::vector<Index>& list, Index layer) {
+    return std::find(list.begin(), list.end(), layer) != list.end();
+  };
+  std::vector<Index> moe_layers;
+  for (Index layer = 0; layer < layers; ++layer) {
+    const bool moe = listed ? holds(*listed, layer)
+                            : layer >= first && layer % frequency == 0 &&
+                                  (layer + 1) % step == 0 &&
+                                  (layer + 1) % interleave == 0 &&
+                                  !(dense && holds(*dense, layer));
+    if (moe) moe_layers.push_back(layer);
+  }
+  return moe_layers;
+}
+
+void expect_readable_weights(const ConfigReader& config) {
+  const auto method = config.find_text("quantization_config.quant_method");
+  if (method && *method != "mxfp4")
+    config.refuse("quantization_config.quant_method",
+                  "unquantised weights or mxfp4");
+}
+
+}  // namespace
+
+ModelInfo read_model_info(const std::string& folder) {
+  const std::string path = folder + "/config.json";
+  const ConfigReader config(path);
+  const Family& family = family_of(config.model_type(), path);
+  expect_readable_weights(config);
+  const Preset& row = preset(family.preset);
+
+  ModelInfo info;
+  info.model_type = family.model_type;
+  info.preset = family.preset;
+  info.sizes = read_sizes(config, family);
+  info.layers = config.whole({"num_hidden_layers", "n_layers"}, 1, kMostLayers);
+  info.moe_layers = read_moe_layers(config, info.layers);
+  info.router = read_router(config, family, row, info.sizes);
+  info.activation = read_activation(config, row);
+  info.shared = info.sizes.shared_hidden == 0 ? SharedKind::none : row.shared;
+  if (info.moe_layers.empty())
+    throw Error(path + ": expected a layer with experts, found none");
+  return info;
+}
+
+}  // namespace moe::io

@@ -1,0 +1,109 @@
+#include "reference/io/router_settings.h"
+
+namespace moe::io {
+namespace {
+
+// DeepSeek: which experts a token may choose from, and by what.
+void read_groups(const ConfigReader& config, Index E, RouterConfig& router) {
+  const auto method = config.find_text("topk_method");
+  if (method == "greedy") {
+    router.groups = GroupLimit{};
+    router.key = SelectionKey::score;
+    return;
+  }
+  if (method == "group_limited_greedy") {
+    router.key = SelectionKey::score;
+    router.groups.score = GroupScore::max;
+  } else if (method == "noaux_tc") {
+    router.key = SelectionKey::score_plus_bias;
+    router.groups.score = GroupScore::sum_of_top2;
+  } else if (method) {
+    config.refuse("topk_method", "greedy, group_limited_greedy or noaux_tc");
+  }
+  router.groups.count = config.find_whole({"n_group"}, 1, E).value_or(1);
+  router.groups.kept = config.find_whole({"topk_group"}, 1, router.groups.count)
+                           .value_or(router.groups.count);
+  if (E % router.groups.count != 0)
+    config.refuse("n_group", "a divisor of E=" + std::to_string(E));
+  if (E / router.groups.count * router.groups.kept < router.chosen)
+    config.refuse("topk_group", "groups with at least K=" +
+                                    std::to_string(router.chosen) + " experts");
+}
+
+void read_deepseek(const ConfigReader& config, Index E, RouterConfig& router) {
+  read_groups(config, E, router);
+  if (const auto score = config.find_text("scoring_func")) {
+    if (*score != "softmax" && *score != "sigmoid")
+      config.refuse("scoring_func", "softmax or sigmoid");
+    router.score = *score == "softmax" ? Score::softmax : Score::sigmoid;
+  }
+  router.scale =
+      config.find_number("routed_scaling_factor").value_or(router.scale);
+}
+
+// What the chosen weights are divided by.
+void read_normalisation(const ConfigReader& config, const Family& family,
+                        RouterConfig& router) {
+  const bool sum = config.find_boolean("norm_topk_prob")
+                       .value_or(family.norm_topk == NormTopK::default_true);
+  router.normalisation = sum ? Normalisation::sum : Normalisation::none;
+  if (family.model_type != "deepseek_v2" || !sum) return;
+  // The authors' class: either the sum or the scale, not both.
+  router.epsilon = 1e-20F;
+  router.scale = 1;
+}
+
+// DBRX calls it a norm: 1 the sum, 2 Euclid's, null none.
+void read_norm(const ConfigReader& config, RouterConfig& router) {
+  constexpr std::string_view key = "ffn_config.moe_normalize_expert_weights";
+  if (config.says_null(key)) router.normalisation = Normalisation::none;
+  const auto p = config.find_number(key);
+  if (p && *p != 1 && *p != 2) config.refuse(key, "1, 2 or null");
+  if (p && *p == 2) router.normalisation = Normalisation::l2;
+}
+
+}  // namespace
+
+RouterConfig read_router(const ConfigReader& config, const Family& family,
+                         const Preset& preset, const LayerSizes& sizes) {
+  RouterConfig router = preset.router;
+  router.chosen = sizes.chosen;
+  if (family.router_keys == RouterKeys::deepseek)
+    read_deepseek(config, sizes.experts, router);
+  if (family.norm_topk != NormTopK::not_a_key)
+    read_normalisation(config, family, router);
+  read_norm(config, router);
+  if (router.raw_weight == RawWeight::near_tie_softmax)
+    router.near_tie =
+        config.find_number("router_jitter_noise").value_or(router.near_tie);
+  return router;
+}
+
+Activation read_activation(const ConfigReader& config, const Preset& preset) {
+  Activation activation = preset.activation;
+  if (activation.function == Nonlinearity::swish) {  // gpt-oss
+    activation.limit =
+        config.find_number("swiglu_limit").value_or(activation.limit);
+    activation.slope =
+        config.find_number("swiglu_alpha").value_or(activation.slope);
+    return activation;
+  }
+  for (const std::string_view key :
+       {"hidden_act", "ffn_config.ffn_act_fn.name"}) {
+    const auto name = config.find_text(key);
+    if (!name) continue;
+    if (*name == "silu" || *name == "swish")
+      activation.function = Nonlinearity::silu;
+    else if (*name == "gelu")
+      activation.function = Nonlinearity::gelu;
+    else if (*name == "gelu_pytorch_tanh" || *name == "gelu_new")
+      activation.function = Nonlinearity::gelu_tanh;
+    else if (*name == "relu")
+      activation.function = Nonlinearity::relu;
+    else
+      config.refuse(key, "silu, gelu, gelu_pytorch_tanh or relu");
+  }
+  return activation;
+}
+
+}  // namespace moe::io

@@ -1,0 +1,39 @@
+// The weighted sum against the reference, bit for bit.
+#include "cpu/combine.h"
+
+#include "reference/combine.h"
+#include "tests/cpu/support.h"
+
+namespace moe::test {
+namespace {
+
+TEST(CpuCombine, HasTheReferencesBits) {
+  Draw draw(32);
+  Index compared = 0;
+  for (const Index T : kSizes)
+    for (const Index K : {1, 2, 5})
+      for (const Index D : {1, 2, 7, 33, 127})
+        for (const WeightOn on : {WeightOn::output, WeightOn::input}) {
+          const Routing routing = make_routing(draw, T, 6, K, 0, on);
+          const Dispatch dispatch = reference::place(routing, 6, nullptr);
+          const Matrix wide = draw.matrix(T * K, D + 3);
+          const ConstMatrix rows = wide.leftCols(D);
+          const Matrix y = reference::combine(dispatch, routing, rows, nullptr);
+          const Matrix shared = draw.matrix(T, D);
+          for (const int threads : kThreads) {
+            Recording trace;
+            ASSERT_TRUE(same_bits(y, cpu::combine(dispatch, routing, rows, &trace, threads)));
+            ASSERT_NE(trace.find("combined"), nullptr);
+            Matrix combined(T, D);
+            const Matrix sum =
+                cpu::combine_and_add(dispatch, routing, rows, &shared, &combined, threads);
+            ASSERT_TRUE(same_bits(y, combined));
+            ASSERT_TRUE(same_bits(Matrix(y + shared), sum));
+          }
+          compared += y.size();
+        }
+  EXPECT_GT(compared, 0);
+}
+
+}  // namespace
+}  // namespace moe::test

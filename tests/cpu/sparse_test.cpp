@@ -1,0 +1,186 @@
+// The whole layer: every stage against the reference, whatever the threads, callers and traces.
+#include "cpu/sparse.h"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "reference/error.h"
+#include "reference/presets.h"
+#include "reference/sparse.h"
+#include "tests/cpu/support.h"
+
+namespace moe::test {
+namespace {
+
+// Every stage of both tiers, and the output without a trace.
+void expect_same_layer(const SparseLayer& layer, const ConstMatrix& x, const std::string& name,
+                       std::span<const int> thread_counts = kThreads) {
+  Recording expected;
+  const Matrix y = reference::sparse(layer, x, &expected);
+  const cpu::PreparedSparse prepared = cpu::prepare(layer);
+  ASSERT_EQ(expected.stages.size(), layer.shared ? 11U : 10U);
+  for (const int threads : thread_counts) {
+    Recording found;
+    ASSERT_TRUE(same_bits(y, cpu::sparse(prepared, x, &found, threads))) << name;
+    ASSERT_TRUE(same_bits(y, cpu::sparse(prepared, x, nullptr, threads))) << name;
+    ASSERT_EQ(expected.stages.size(), found.stages.size());
+    for (std::size_t s = 0; s < expected.stages.size(); s++) {
+      const Stage& e = expected.stages[s];
+      const Stage& f = found.stages[s];
+      ASSERT_EQ(e.name, f.name);
+      ASSERT_EQ(e.shape, f.shape) << e.name << " " << name;
+      ASSERT_EQ(e.values.index(), f.values.index());
+      if (e.values.index() == 1)
+        ASSERT_EQ(e.values, f.values) << e.name << " " << name;
+      else
+        ASSERT_TRUE(same_bits(std::get<0>(e.values), std::get<0>(f.values)))
+            << fmt::format("{} threads={} {}", e.name, threads, name);
+    }
+  }
+}
+
+TEST(CpuSparse, EverySizeHasTheReferencesBits) {
+  Draw draw(51);
+  std::size_t count = 0;
+  for (const Index T : kSizes)
+    for (const Index D : {1, 3, 31, 127})
+      for (const Index F : {1, 5, 33})
+        for (const auto& [E, K] : {std::array<Index, 2>{1, 1}, {3, 3}, {8, 2}, {33, 5}}) {
+          SparseLayer layer = make_layer(draw, D, F, E, K, D == 3);
+          if (T % 2 == 1) layer.shared = Shared{{}, make_ffn(draw, F + 2, D, true, false), {}};
+          const auto name = fmt::format("T={} D={} F={} E={} K={}", T, D, F, E, K);
+          // Every number of threads in turn: all of them for every size would take minutes.
+          const std::span turn(kThreads + count++ % std::size(kThreads), 1);
+          ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, draw.matrix(T, D), name, turn));
+        }
+}
+
+TEST(CpuSparse, EveryPresetHasTheReferencesBits) {
+  Draw draw(52);
+  ASSERT_FALSE(presets().empty());
+  for (const Preset& preset : presets()) {
+    const Index D = 33, F = 29, E = 16;
+    SparseLayer layer;
+    layer.router.config = preset.router;
+    RouterConfig& config = layer.router.config;
+    config.chosen = std::min<Index>(config.chosen, 4);
+    if (config.groups.count > 1) config.groups.count = 4;
+    config.groups.kept = std::min<Index>(config.groups.kept, config.groups.count > 1 ? 2 : 1);
+    layer.router.weight = draw.matrix(E, D);
+    if (preset.router_bias) layer.router.bias = draw.vector(E);
+    if (config.key == SelectionKey::score_plus_bias) layer.router.selection_bias = draw.vector(E);
+    layer.experts.activation = preset.activation;
+    for (Index e = 0; e < E; e++)
+      layer.experts.ffn.push_back(
+          make_ffn(draw, F, D, preset.activation.gated, preset.expert_biases));
+    if (preset.shared != SharedKind::none)
+      layer.shared = Shared{preset.activation, make_ffn(draw, F, D, preset.activation.gated, false),
+                            preset.shared == SharedKind::sigmoid_gated ? draw.matrix(1, D) : Matrix()};
+    ASSERT_NO_FATAL_FAILURE(
+        expect_same_layer(layer, draw.matrix(50, D), std::string(preset.name)));
+  }
+}
+
+TEST(CpuSparse, LongChainsAndManyRowsHaveTheReferencesBits) {
+  Draw draw(53);
+  const SparseLayer layer = make_layer(draw, 600, 300, 2, 1);
+  ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, draw.matrix(450, 600), "long"));
+}
+
+TEST(CpuSparse, InputMayBeAPartOfAWiderMatrix) {
+  Draw draw(54);
+  const SparseLayer layer = make_layer(draw, 21, 17, 4, 2);
+  const Matrix wide = draw.matrix(30, 64);
+  const ConstMatrix x = wide.block(1, 3, 25, 21);
+  ASSERT_EQ(x.outerStride(), 64);
+  ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, x, "strided"));
+}
+
+TEST(CpuSparse, SeveralCallersAtOnceGetTheSameBits) {
+  Draw draw(55);
+  SparseLayer layer = make_layer(draw, 64, 48, 8, 2);
+  layer.shared = Shared{{}, make_ffn(draw, 40, 64, true, true), draw.matrix(1, 64)};
+  std::vector<Matrix> inputs, expected;
+  for (const Index T : {1, 7, 33, 70}) {
+    inputs.push_back(draw.matrix(T, 64));
+    expected.push_back(reference::sparse(layer, inputs.back()));
+  }
+  const cpu::PreparedSparse prepared = cpu::prepare(layer);
+  std::atomic<int> equal{0};
+  std::vector<std::thread> callers;
+  for (std::size_t c = 0; c < 4; c++)
+    callers.emplace_back([&, c] {
+      for (std::size_t i = 0; i < 8; i++) {
+        const std::size_t which = (c + i) % inputs.size();
+        const Matrix y = cpu::sparse(prepared, inputs[which], nullptr, static_cast<int>(1 + i % 3));
+        if (same_bits(expected[which], y)) equal++;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(equal, 32);
+}
+
+TEST(CpuSparse, UnpackingGivesTheSameBits) {
+  Draw draw(56);
+  SparseLayer layer = make_layer(draw, 19, 35, 5, 2, true);
+  layer.shared = Shared{{}, make_ffn(draw, 11, 19, true, false), draw.matrix(1, 19)};
+  layer.nonfinite = NonFinite::allow;
+  const SparseLayer back = cpu::unpack(cpu::prepare(layer));
+  EXPECT_TRUE(same_bits(layer.router.weight, back.router.weight));
+  EXPECT_TRUE(same_bits(layer.router.bias, back.router.bias));
+  ASSERT_EQ(back.experts.ffn.size(), 5U);
+  for (std::size_t e = 0; e < 5; e++) {
+    EXPECT_TRUE(same_bits(layer.experts.ffn[e].gate, back.experts.ffn[e].gate));
+    EXPECT_TRUE(same_bits(layer.experts.ffn[e].down, back.experts.ffn[e].down));
+    EXPECT_TRUE(same_bits(layer.experts.ffn[e].up_bias, back.experts.ffn[e].up_bias));
+  }
+  ASSERT_TRUE(back.shared.has_value());
+  EXPECT_TRUE(same_bits(layer.shared->ffn.up, back.shared->ffn.up));
+  EXPECT_TRUE(same_bits(layer.shared->gate, back.shared->gate));
+  EXPECT_EQ(back.nonfinite, NonFinite::allow);
+}
+
+// The two tiers refuse the same input with the same words.
+std::string refusal(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(CpuSparse, RefusesWhatTheReferenceRefuses) {
+  Draw draw(57);
+  SparseLayer layer = make_layer(draw, 9, 5, 4, 2);
+  const cpu::PreparedSparse prepared = cpu::prepare(layer);
+  Matrix x = draw.matrix(6, 9);
+  EXPECT_EQ(refusal([&] { (void)cpu::sparse(prepared, x); }), "accepted");
+  x(4, 3) = NAN;
+  for (const Matrix& bad : {x, draw.matrix(6, 8)}) {
+    const std::string words = refusal([&] { (void)reference::sparse(layer, bad); });
+    EXPECT_NE(words, "accepted");
+    EXPECT_EQ(words, refusal([&] { (void)cpu::sparse(prepared, bad); }));
+  }
+  layer.experts.ffn[2].down(1, 1) = INFINITY;
+  const std::string words = refusal([&] { (void)reference::sparse(layer, draw.matrix(6, 9)); });
+  EXPECT_NE(words, "accepted");
+  EXPECT_EQ(words, refusal([&] { (void)cpu::prepare(layer); }));
+}
+
+TEST(CpuSparse, NonFiniteNumbersPassWhereAllowed) {
+  Draw draw(58);
+  SparseLayer layer = make_layer(draw, 9, 35, 4, 2);
+  layer.nonfinite = NonFinite::allow;
+  layer.experts.ffn[1].up(3, 3) = NAN;
+  layer.experts.ffn[2].gate(0, 0) = INFINITY;
+  Matrix x = draw.matrix(40, 9);
+  x(3, 3) = NAN;
+  x(4, 4) = INFINITY;
+  x(5, 5) = -INFINITY;
+  ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, x, "non-finite"));
+}
+
+}  // namespace
+}  // namespace moe::test

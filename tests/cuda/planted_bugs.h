@@ -1,0 +1,26 @@
+// Kernels with one mistake each, for proof that the emulator notices.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+/// What a bug shows itself by.
+enum class Needs {
+  nothing,    ///< wrong bits or an Error, under at least one order of threads
+  address,    ///< AddressSanitizer
+  undefined,  ///< UndefinedBehaviorSanitizer
+  thread,     ///< ThreadSanitizer
+  no_bug,     ///< must never show
+};
+
+struct Bug {
+  std::string name;
+  std::function<bool()> is_right;  ///< runs the kernel; whether the result is the right one
+  Needs needs = Needs::nothing;
+  std::string message = "";  ///< what the Error says, if there is to be one
+};
+
+const std::vector<Bug>& planted_bugs();
+
+/// Runs it under the settings in force: "right", "wrong bits" or "Error: ...".
+std::string outcome(const Bug& bug);

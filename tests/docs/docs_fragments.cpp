@@ -1,0 +1,55 @@
+// docs_fragments [NAME]: prints one fragment, or with --write FOLDER writes all of them.
+#include "tests/docs/docs_fragments.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace moe::docs {
+
+Table::Table(std::vector<std::string> head) {
+  row(head);
+  for (std::string& cell : head) cell = "---";
+  row(head);
+}
+
+void Table::row(const std::vector<std::string>& cells) {
+  for (const std::string& cell : cells) text_ += fmt::format("| {} ", cell);
+  text_ += "|\n";
+}
+
+std::string decimal(float x) { return fmt::format("{}", x); }
+std::string hexadecimal(float x) { return fmt::format("{:a}", x); }
+
+}  // namespace moe::docs
+
+int main(int count, char** arguments) {
+  using namespace moe::docs;
+  const std::vector<Fragment> fragments = {{"presets", presets_table},
+                                           {"cost", cost_table},
+                                           {"worked_example", worked_example},
+                                           {"disagreements", disagreements},
+                                           {"traps", traps}};
+  const std::string first = count > 1 ? arguments[1] : "";
+  if (first == "--write" && count == 3) {
+    for (const Fragment& fragment : fragments) {
+      std::ofstream file(std::string(arguments[2]) + "/" + fragment.name + ".md");
+      file << fragment.text();
+      if (!file.flush()) {
+        fmt::print(stderr, "docs_fragments: cannot write {}/{}.md\n", arguments[2], fragment.name);
+        return 2;
+      }
+    }
+    return 0;
+  }
+  for (const Fragment& fragment : fragments)
+    if (first == fragment.name && count == 2) {
+      std::fputs(fragment.text().c_str(), stdout);
+      return 0;
+    }
+  fmt::print(stderr, "usage: docs_fragments NAME | --write FOLDER; names:");
+  for (const Fragment& fragment : fragments) fmt::print(stderr, " {}", fragment.name);
+  fmt::print(stderr, "\n");
+  return 2;
+}

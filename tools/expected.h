@@ -1,0 +1,72 @@
+// What other software computed for a layer, and how far from it this library may lie.
+#pragma once
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reference/io/array_table.h"
+#include "reference/layer.h"
+#include "reference/trace.h"
+#include "tools/output.h"
+
+namespace moe::tools {
+
+/// Row-major matrix of binary64 numbers.
+using MatrixD = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// Expectations in binary64; whatever is absent is not compared.
+struct Expected {
+  std::optional<MatrixD> output;      ///< [T,D]
+  std::optional<IntMatrix> selected;  ///< [T,K], best first
+  std::optional<MatrixD> weights;     ///< [T,K], in the order of `selected`
+  std::optional<MatrixD> logits;      ///< [T,E]
+  bool ordered = true;                ///< false: `selected` is a set, its order means nothing
+  /// A value must also be this close, relative to the largest expected one of its array.
+  double relative_limit = std::numeric_limits<double>::infinity();
+
+  bool empty() const { return !output && !selected && !weights && !logits; }
+};
+
+/// How one array compares with what was expected.
+struct Verdict {
+  std::string name;          ///< output, selected, weights or logits
+  Index compared = 0;        ///< values, or choices
+  Index mismatches = 0;      ///< of `selected`: choices that disagree; else values outside their bound
+  double max_abs_error = 0;  ///< of numbers
+  double bound = 0;          ///< in force where the error is largest
+  double share = 0;          ///< largest error in units of the bound of its place
+  bool ok() const { return compared > 0 && mismatches == 0; }
+};
+
+/// Compares the stages of a trace with the expectations: choices must agree, a number may differ by the derived bound
+/// (check/bound.h) and by the relative limit, whichever is smaller. Throws Error where a shape is not that of the trace.
+std::vector<Verdict> judge(const SparseLayer& layer, const Matrix& x, const Recording& trace, const Expected& expected);
+
+/// {"output":{"max_abs_error":e,"bound":b,"ok":true},"selected":{"mismatches":0,"ok":true},...}
+Json expected_json(const std::vector<Verdict>& verdicts);
+
+/// One line per verdict for a person.
+std::string describe(const std::vector<Verdict>& verdicts);
+
+/// Are all of them ok?
+bool all_ok(const std::vector<Verdict>& verdicts);
+
+/// Names of the arrays that hold expectations.
+struct ArrayNames {
+  std::string logits, selected, weights, output;
+};
+
+/// Reads those of the arrays that are there, for T tokens. Throws Error naming file and array, expected and found.
+Expected read_expected(const io::ArrayTable& arrays, const ArrayNames& names, Index T, const LayerSizes& sizes);
+
+/// What a file such as capture.safetensors holds about a layer: its input, and what should come out.
+struct Capture {
+  Matrix input;  ///< [T,D]
+  Expected expected;
+};
+
+/// Reads the arrays layers.L.{input,router_logits,topk_idx,topk_w,output}; all but the input may be absent.
+Capture read_capture(const io::ArrayTable& arrays, Index layer, const LayerSizes& sizes);
+
+}  // namespace moe::tools
