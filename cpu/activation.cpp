@@ -106,8 +106,8 @@ void times_up(const Activation& activation, const float* activated, const float*
 
 void gated_activation_here(const Activation& activation, const float* gate, const float* up,
                            float* hidden, Index n) {
-  const bool plain = activation.limit == std::numeric_limits<float>::infinity() &&
-                     activation.up_offset == 0;
+  const bool plain =
+      activation.limit == std::numeric_limits<float>::infinity() && activation.up_offset == 0;
   if (plain && activation.function == Nonlinearity::silu) return silu_times(gate, up, hidden, n);
   // A stretch at a time, in between in the first-level cache.
   constexpr Index stretch = 256;

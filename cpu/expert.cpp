@@ -29,8 +29,7 @@ PreparedFfn prepare(const Ffn& ffn, bool gated) {
 
 PreparedExperts prepare(const Experts& experts) {
   PreparedExperts prepared{experts.activation, {}};
-  for (const Ffn& ffn : experts.ffn)
-    prepared.ffn.push_back(prepare(ffn, experts.activation.gated));
+  for (const Ffn& ffn : experts.ffn) prepared.ffn.push_back(prepare(ffn, experts.activation.gated));
   return prepared;
 }
 

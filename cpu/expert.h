@@ -17,8 +17,8 @@ namespace moe::cpu {
 /// (gate, up, gate, up, ...), so that one task computes both and applies the activation while the
 /// two are at hand.
 struct PreparedFfn {
-  Panels in;    ///< [F,D] up, or gate and up
-  Panels down;  ///< [D,F]
+  Panels in;         ///< [F,D] up, or gate and up
+  Panels down;       ///< [D,F]
   Index hidden = 0;  ///< F
   Index width = 0;   ///< D
   bool gated = false;
@@ -57,7 +57,8 @@ struct FfnJob {
   const Activation* activation = nullptr;
   Index rows = 0;
 
-  /// Row r is x + stride * (tokens ? tokens[r] : r), D values, times input_scale[r] if there is one.
+  /// Row r is x + stride * (tokens ? tokens[r] : r), D values, times input_scale[r] if there is
+  /// one.
   const float* x = nullptr;
   Index stride = 0;
   const Index* tokens = nullptr;

@@ -143,7 +143,8 @@ void run_ffns(std::span<const FfnJob> jobs, int threads) {
   std::vector<Work> in, down;
   for (const Run& run : runs) {
     in.push_back({run.rows.tiles(), run.job->ffn->in.count(), run.job->ffn->gated ? 2 : 1});
-    if (run.job->out != nullptr) down.push_back({run.hidden.tiles(), run.job->ffn->down.count(), 1});
+    if (run.job->out != nullptr)
+      down.push_back({run.hidden.tiles(), run.job->ffn->down.count(), 1});
   }
   products(runs, in, threads, true, activate);
   // Nobody may read hidden values before all of a row's are there: parallel_for ends in a barrier.

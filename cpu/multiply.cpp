@@ -12,9 +12,9 @@
 //
 // One k of a tile of R rows and P panels loads 16 P weights and R values (each broadcast to a whole
 // register) and does 16 R P multiply-adds. AVX2 has 16 registers of 8: with R = 6, P = 1 there are
-// 12 accumulators, 2 registers of weights and 1 broadcast. Two multiply-adds a cycle want 12 / 2 = 6
-// cycles; the 8 loads want 4, so arithmetic is the limit; and with a latency of 4 cycles at least 8
-// chains must be under way, which 12 are. AVX-512 has 32 registers of 16: R = 12, P = 2 are 24.
+// 12 accumulators, 2 registers of weights and 1 broadcast. Two multiply-adds a cycle want 12 / 2 =
+// 6 cycles; the 8 loads want 4, so arithmetic is the limit; and with a latency of 4 cycles at least
+// 8 chains must be under way, which 12 are. AVX-512 has 32 registers of 16: R = 12, P = 2 are 24.
 //
 // Few rows (decoding) are limited by memory instead: the weights are read once and that is all.
 // Then several panels go together, because several streams fill the memory pipes better than one
@@ -45,8 +45,8 @@ constexpr int panels_together(int R) {
 }
 
 // kStep values of k are one stretch of straight code: 8 loads and 12 multiply-adds each and nothing
-// else. Counting and moving pointers for every k makes 25 instructions of these 20, which costs 15 %
-// wherever the core's front end is shared with another thread.
+// else. Counting and moving pointers for every k makes 25 instructions of these 20, which costs 15
+// % wherever the core's front end is shared with another thread.
 //
 // The weights that come next are fetched while these are in use: without it every first use of a
 // line waits for memory, and the loop stays at 60 to 80 % of its speed. A few lines every kStep
@@ -55,15 +55,15 @@ constexpr Index kStep = 16;
 
 // What one call of a tile kernel reads and writes.
 struct TileCall {
-  const float* a;       // [length][R]
-  const float* b;       // [length][16], panels panel_stride apart
+  const float* a;  // [length][R]
+  const float* b;  // [length][16], panels panel_stride apart
   Index panel_stride;
   Index length;
-  const float* start;   // [P][16], or nullptr: go on from c
-  float* c;             // [R][16], panels c_stride apart
+  const float* start;  // [P][16], or nullptr: go on from c
+  float* c;            // [R][16], panels c_stride apart
   Index c_stride;
-  const float* ahead;   // lines to fetch, of each of P panels panel_stride apart ...
-  Index ahead_lines;    // ... so many for every kStep values of k
+  const float* ahead;  // lines to fetch, of each of P panels panel_stride apart ...
+  Index ahead_lines;   // ... so many for every kStep values of k
 };
 
 // One step of all chains.
@@ -141,8 +141,8 @@ constexpr KernelsOfHeight row() {
   else
     return {};
 }
-constexpr KernelsOfHeight kKernels[] = {row<1>(), row<2>(), row<3>(), row<4>(),
-                                        row<5>(), row<6>(), row<7>(), row<8>(),
+constexpr KernelsOfHeight kKernels[] = {row<1>(), row<2>(),  row<3>(),  row<4>(),
+                                        row<5>(), row<6>(),  row<7>(),  row<8>(),
                                         row<9>(), row<10>(), row<11>(), row<12>()};
 
 Index tile_height_here() {

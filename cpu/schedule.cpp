@@ -75,7 +75,8 @@ Index largest_output(const std::vector<Work>& jobs, const std::vector<Task>& tas
   for (const Task& task : tasks) {
     const Block& b = task.block;
     const Index panels = b.last_panel - b.first_panel;
-    largest = std::max(largest, rows(jobs[static_cast<std::size_t>(task.job)], b) * panels * kPanel);
+    largest =
+        std::max(largest, rows(jobs[static_cast<std::size_t>(task.job)], b) * panels * kPanel);
   }
   return largest;
 }

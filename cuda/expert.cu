@@ -8,8 +8,10 @@ namespace {
 // The first half of a block's columns is multiplied with gate, the second with the same columns of
 // up, so that each thread ends with both sums of its outputs and applies the activation to them.
 // Where the activation is not gated, both halves are columns of up, as in linear.cu.
+// Two blocks share a multiprocessor, but where the activation of two times 8 x 4 sums needs more than
+// 128 registers.
 template <int M, bool kGated>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kThreads, M == 8 && kGated ? 1 : 2)
     hidden_kernel(Activation activation, ConstView x, Weights gate, Weights up, const Tile* tiles,
                   int column_tiles, View hidden) {
   using Block = Chains<M>;

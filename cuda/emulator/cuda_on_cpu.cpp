@@ -33,10 +33,9 @@ void rearrange(std::vector<unsigned char>& list) {
     std::swap(list[i - 1], list[next_random() % i]);
 }
 std::vector<unsigned char> in_order(unsigned n) {
-  std::vector<unsigned char> list;
+  std::vector<unsigned char> list(n);
   const bool reverse = settings.order == Order::reverse;
-  for (unsigned i = 0; i < n; i++)
-    list.push_back(static_cast<unsigned char>(reverse ? n - 1 - i : i));
+  for (unsigned i = 0; i < n; i++) list[i] = static_cast<unsigned char>(reverse ? n - 1 - i : i);
   return list;
 }
 

@@ -3,10 +3,11 @@
 //   exactmoe_bench --benchmark_filter='shape:d/T:256'
 //
 // Shapes: a OLMoE, b Qwen3-30B-A3B, c Mixtral with an eighth of its hidden width, d small. Up to 16
-// tokens, batches take turns so that weights come from memory. Each run of the layer has a run of the
-// multiply-add ceiling before it, so both see the same clocks and neighbours; shares are of medians.
-// One thread is timed by CPU time, which other programs do not stretch; several by wall time, which
-// they do: `chrt -f 50 exactmoe_bench ...` as root keeps them away on a machine that is not idle.
+// tokens, batches take turns so that weights come from memory. Each run of the layer has a run of
+// the multiply-add ceiling before it, so both see the same clocks and neighbours; shares are of
+// medians. One thread is timed by CPU time, which other programs do not stretch; several by wall
+// time, which they do: `chrt -f 50 exactmoe_bench ...` as root keeps them away on a machine that is
+// not idle.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -86,7 +87,8 @@ const Subject& subject(const Shape& shape) {
 
 double now(int threads) {
   if (threads > 1)
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);

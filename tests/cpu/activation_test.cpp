@@ -14,11 +14,11 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Numbers of every size, and all special ones.
 std::vector<float> inputs(Draw& draw, Index n) {
-  const float special[] = {0.0F,      -0.0F,      NAN,   kInfinity, -kInfinity, 0x1p-149F,
-                           -0x1p-149F, 7.0F, -7.0F, 0x1p127F,  -0x1p127F,  88.5F};
+  const float special[] = {0.0F,       -0.0F, NAN,   kInfinity, -kInfinity, 0x1p-149F,
+                           -0x1p-149F, 7.0F,  -7.0F, 0x1p127F,  -0x1p127F,  88.5F};
   std::vector<float> x;
   for (Index i = 0; i < n; i++)
-    x.push_back(i % 5 == 4 ? special[draw.word() % std::size(special)]
+    x.push_back(i % 5 == 4   ? special[draw.word() % std::size(special)]
                 : i % 5 == 3 ? numerics::from_bits(draw.word())
                              : draw.number(4));
   return x;

@@ -10,7 +10,8 @@ TEST(CpuDispatch, PlacesAndGathersAsTheReference) {
   Draw draw(31);
   Index compared = 0;
   for (const Index T : kSizes)
-    for (const auto& [E, K, first] : {std::array<Index, 3>{1, 1, 0}, {8, 2, 0}, {8, 3, 5}, {5, 5, 0}})
+    for (const auto& [E, K, first] :
+         {std::array<Index, 3>{1, 1, 0}, {8, 2, 0}, {8, 3, 5}, {5, 5, 0}})
       for (const Index D : {1, 2, 7, 33})
         for (const WeightOn on : {WeightOn::output, WeightOn::input}) {
           const Routing routing = make_routing(draw, T, E, K, first, on);

@@ -36,8 +36,7 @@ TEST(CpuExpert, RunExpertsHasTheReferencesBits) {
       const Index E = 6, D = 37, F = 45;
       Experts experts;
       experts.activation = {.function = function, .gated = gated, .slope = 1.702F};
-      for (Index e = 0; e < E; e++)
-        experts.ffn.push_back(make_ffn(draw, F, D, gated, e % 2 == 0));
+      for (Index e = 0; e < E; e++) experts.ffn.push_back(make_ffn(draw, F, D, gated, e % 2 == 0));
       // Experts with no rows at both ends and in between; one with several tiles.
       Dispatch dispatch;
       dispatch.offsets = {0, 0, 1, 1, 30, 35, 35};
@@ -48,10 +47,8 @@ TEST(CpuExpert, RunExpertsHasTheReferencesBits) {
       const cpu::PreparedExperts prepared = cpu::prepare(experts);
       for (const int threads : kThreads) {
         found.stages.clear();
-        ASSERT_TRUE(
-            same_bits(out, cpu::run_experts(prepared, dispatch, rows, &found, threads)));
-        ASSERT_TRUE(
-            same_bits(out, cpu::run_experts(prepared, dispatch, rows, nullptr, threads)));
+        ASSERT_TRUE(same_bits(out, cpu::run_experts(prepared, dispatch, rows, &found, threads)));
+        ASSERT_TRUE(same_bits(out, cpu::run_experts(prepared, dispatch, rows, nullptr, threads)));
         ASSERT_EQ(found.stages.size(), 2U);
         for (std::size_t s = 0; s < 2; s++) {
           ASSERT_EQ(expected.stages[s].name, found.stages[s].name);

@@ -68,8 +68,8 @@ TEST(CpuLinear, PaddingTouchesNothing) {
   // A chain of products that are -0 stays -0 from a bias of -0, whatever stands beside it.
   const Matrix x = Matrix::Constant(3, 5, -0.0F), w = Matrix::Constant(17, 5, 1.0F);
   const Vector bias = Vector::Constant(17, -0.0F);
-  EXPECT_TRUE(same_bits(Matrix(Matrix::Constant(3, 17, -0.0F)),
-                        cpu::linear(x, cpu::prepare(w, bias), 1)));
+  EXPECT_TRUE(
+      same_bits(Matrix(Matrix::Constant(3, 17, -0.0F)), cpu::linear(x, cpu::prepare(w, bias), 1)));
   // Infinities times the zeros of a padded panel do not leak.
   const Matrix infinite = Matrix::Constant(3, 5, INFINITY);
   EXPECT_TRUE(same_bits(Matrix(Matrix::Constant(3, 17, INFINITY)),

@@ -47,9 +47,9 @@ TEST(CpuRouter, EveryChoiceHasTheReferencesBits) {
     for (const RawWeight raw : kRawWeights)
       for (const Normalisation normalisation : kNormalisations)
         for (const bool biased : {false, true})
-          for (const GroupLimit& groups :
-               {GroupLimit{}, GroupLimit{4, 2, GroupScore::max},
-                GroupLimit{4, 2, GroupScore::sum_of_top2, 0.0F}, GroupLimit{12, 4, GroupScore::sum_of_top2}}) {
+          for (const GroupLimit& groups : {GroupLimit{}, GroupLimit{4, 2, GroupScore::max},
+                                           GroupLimit{4, 2, GroupScore::sum_of_top2, 0.0F},
+                                           GroupLimit{12, 4, GroupScore::sum_of_top2}}) {
             const Index E = 12, K = 3, D = 9;
             Router router;
             router.config = {.chosen = K,
@@ -64,9 +64,9 @@ TEST(CpuRouter, EveryChoiceHasTheReferencesBits) {
             router.weight = draw.matrix(E, D);
             if (count % 2 == 0) router.bias = draw.vector(E);
             if (biased) router.selection_bias = draw.vector(E);
-            const auto name = fmt::format("score {} raw {} normalisation {} biased {} groups {}/{}",
-                                          int(score), int(raw), int(normalisation), biased,
-                                          groups.kept, groups.count);
+            const auto name =
+                fmt::format("score {} raw {} normalisation {} biased {} groups {}/{}", int(score),
+                            int(raw), int(normalisation), biased, groups.kept, groups.count);
             ASSERT_NO_FATAL_FAILURE(expect_same_routing(router, draw.matrix(11, D), name));
             count++;
           }
@@ -83,8 +83,8 @@ TEST(CpuRouter, EverySizeHasTheReferencesBits) {
         router.config.chosen = K;
         router.config.normalisation = Normalisation::sum;
         router.weight = draw.matrix(E, 7);
-        ASSERT_NO_FATAL_FAILURE(expect_same_routing(router, draw.matrix(T, 7),
-                                                    fmt::format("T={} E={} K={}", T, E, K)));
+        ASSERT_NO_FATAL_FAILURE(
+            expect_same_routing(router, draw.matrix(T, 7), fmt::format("T={} E={} K={}", T, E, K)));
       }
 }
 

@@ -75,10 +75,10 @@ TEST(CpuSparse, EveryPresetHasTheReferencesBits) {
       layer.experts.ffn.push_back(
           make_ffn(draw, F, D, preset.activation.gated, preset.expert_biases));
     if (preset.shared != SharedKind::none)
-      layer.shared = Shared{preset.activation, make_ffn(draw, F, D, preset.activation.gated, false),
-                            preset.shared == SharedKind::sigmoid_gated ? draw.matrix(1, D) : Matrix()};
-    ASSERT_NO_FATAL_FAILURE(
-        expect_same_layer(layer, draw.matrix(50, D), std::string(preset.name)));
+      layer.shared =
+          Shared{preset.activation, make_ffn(draw, F, D, preset.activation.gated, false),
+                 preset.shared == SharedKind::sigmoid_gated ? draw.matrix(1, D) : Matrix()};
+    ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, draw.matrix(50, D), std::string(preset.name)));
   }
 }
 
