@@ -52,6 +52,13 @@ constexpr int panels_together(int R) {
 // line waits for memory, and the loop stays at 60 to 80 % of its speed. A few lines every kStep
 // values of k, because all at once would fill the queue of misses.
 constexpr Index kStep = 16;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+constexpr int kUnrolled = 1;  // straight code full of checks takes minutes to compile
+#elif defined(__has_feature)
+constexpr int kUnrolled = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 1 : 16;
+#else
+constexpr int kUnrolled = 16;
+#endif
 
 // What one call of a tile kernel reads and writes.
 struct TileCall {
@@ -107,7 +114,7 @@ HWY_NOINLINE void tile(const TileCall& call) {
   for (; k + kStep <= call.length; k += kStep) {
     for (Index i = 0; i < call.ahead_lines; i++, ahead += kPanel)
       for (Index p = 0; p < P; p++) hwy::Prefetch(ahead + p * stride);
-#pragma GCC unroll 16
+#pragma GCC unroll kUnrolled
     for (Index i = 0; i < kStep; i++) one_k<R, P>(a + i * R, b + i * kPanel, stride, acc);
     a += kStep * R;
     b += kStep * kPanel;

@@ -8,7 +8,8 @@
 # division and square root rounded correctly. tests/cuda looks for the effect in the code.
 set(EXACTMOE_NVCC_FLAGS
   -std=c++20 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
-  -Xcompiler=-ffp-contract=off,-fPIC -I${PROJECT_SOURCE_DIR} -isystem=${EIGEN3_INCLUDE_DIRS})
+  -Xcompiler=-ffp-contract=off,-fPIC -I${PROJECT_SOURCE_DIR} -isystem=${EIGEN3_INCLUDE_DIRS}
+  -DEIGEN_NO_CUDA)  # headers of the reference bring Eigen in; no kernel uses it
 
 # Adds kernels to a target compiled by the C++ compiler. Each x.cu is included by a generated x.cpp,
 # so that the file keeps one language in CMake's eyes.

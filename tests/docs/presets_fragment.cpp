@@ -25,24 +25,29 @@ std::string ranked(const RouterConfig& r) {
   return text;
 }
 
-std::string weight(const RouterConfig& r) {
-  std::string text;
+std::string_view raw_weight(const RouterConfig& r) {
   switch (r.raw_weight) {
-    case RawWeight::score: text = "s"; break;
-    case RawWeight::softmax_of_chosen: text = "softmax(chosen z)"; break;
-    case RawWeight::sigmoid_of_chosen: text = "sigmoid(z)"; break;
-    case RawWeight::near_tie_softmax: text = "softmax(near ties)"; break;
+    case RawWeight::score: return "s";
+    case RawWeight::softmax_of_chosen: return "softmax(chosen z)";
+    case RawWeight::sigmoid_of_chosen: return "sigmoid(z)";
+    case RawWeight::near_tie_softmax: return "softmax(near ties)";
   }
-  const std::string epsilon = r.epsilon == 0 ? "" : fmt::format(" + {}", r.epsilon);
+  return "?";
+}
+
+std::string divisor(const RouterConfig& r) {
   switch (r.normalisation) {
-    case Normalisation::none: break;
-    case Normalisation::sum: text += epsilon.empty() ? " / sum" : fmt::format(" / (sum{})", epsilon); break;
-    case Normalisation::max_sum: text += fmt::format(" / max(sum, {})", r.epsilon); break;
-    case Normalisation::l2: text += " / l2"; break;
+    case Normalisation::none: return {};
+    case Normalisation::sum: return r.epsilon == 0 ? " / sum" : fmt::format(" / (sum + {})", r.epsilon);
+    case Normalisation::max_sum: return fmt::format(" / max(sum, {})", r.epsilon);
+    case Normalisation::l2: return " / l2";
   }
-  if (r.scale != 1) text += fmt::format(" × {}", r.scale);
-  if (r.weight_on == WeightOn::input) text += ", on the input";
-  return text;
+  return "?";
+}
+
+std::string weight(const RouterConfig& r) {
+  return fmt::format("{}{}{}{}", raw_weight(r), divisor(r), r.scale == 1 ? "" : fmt::format(" × {}", r.scale),
+                     r.weight_on == WeightOn::input ? ", on the input" : "");
 }
 
 std::string expert(const Preset& p) {
