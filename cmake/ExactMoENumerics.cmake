@@ -10,9 +10,9 @@ target_compile_options(exactmoe_numerics INTERFACE
   $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>:-ffp-contract=off;-fno-math-errno;-fno-trapping-math>
   $<$<COMPILE_LANG_AND_ID:CXX,IntelLLVM>:-fp-model=precise;-ffp-contract=off>)
 
-# Eigen picks the alignment of its allocations by the instruction set of each source file; one that frees what another allocated
-# must agree with it. (16 is what every x86-64 and AArch64 allocator gives.)
-target_compile_definitions(exactmoe_numerics INTERFACE EIGEN_MAX_ALIGN_BYTES=16)
+# Eigen picks the alignment of its allocations, and who makes them, by the instruction set of each source file; one that frees what
+# another allocated must agree with it. (16 is what the allocator of every x86-64 and AArch64 system gives.)
+target_compile_definitions(exactmoe_numerics INTERFACE EIGEN_MAX_ALIGN_BYTES=16 EIGEN_MALLOC_ALREADY_ALIGNED=1)
 
 # The processor's fused multiply-add for code that is not dispatched at run time (reference, tests). The value is the same without
 # it, because std::fma is exact in the C library; a call takes ten times as long.

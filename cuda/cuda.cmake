@@ -7,7 +7,7 @@
 # What the numerics contract asks of nvcc: nothing fused unless the source says so, subnormals kept,
 # division and square root rounded correctly. tests/cuda looks for the effect in the code.
 set(EXACTMOE_NVCC_FLAGS
-  -std=c++20 -DEIGEN_MAX_ALIGN_BYTES=16 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
+  -std=c++20 -DEIGEN_MAX_ALIGN_BYTES=16 -DEIGEN_MALLOC_ALREADY_ALIGNED=1 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
   -Xcompiler=-ffp-contract=off,-fPIC -I${PROJECT_SOURCE_DIR} -isystem=${EIGEN3_INCLUDE_DIRS}
   -DEIGEN_NO_CUDA)  # headers of the reference bring Eigen in; no kernel uses it
 

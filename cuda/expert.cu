@@ -11,7 +11,7 @@ namespace {
 // Two blocks share a multiprocessor, but where the activation of two times 8 x 4 sums needs more than
 // 128 registers.
 template <int M, bool kGated>
-__global__ void __launch_bounds__(kThreads, M == 8 && kGated ? 1 : 2)
+__global__ void __launch_bounds__(kThreads, M == 8 && kGated ? 1 : blocks_together(M))
     hidden_kernel(Activation activation, ConstView x, Weights gate, Weights up, const Tile* tiles,
                   int column_tiles, View hidden) {
   using Block = Chains<M>;

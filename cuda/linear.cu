@@ -7,7 +7,7 @@ namespace {
 // Block b has row tile b / column_tiles and column tile b % column_tiles: blocks that run at the
 // same time mostly share an expert, so its weights and rows come from the second-level cache.
 template <int M>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kThreads, blocks_together(M))
     linear_kernel(ConstView x, Weights w, const Tile* tiles, int column_tiles, View y) {
   using Block = Chains<M>;
   const int row_tile = static_cast<int>(blockIdx.x) / column_tiles;

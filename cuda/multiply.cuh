@@ -28,6 +28,16 @@ constexpr int kColumns = 2 * kHalf;
 constexpr int depth_of_tile(int M) { return M == 8 ? 8 : M == 4 ? 16 : 32; }
 constexpr int kUnrolled = 8;  // steps that are one piece of code; with more, registers run out
 
+// Blocks that share a multiprocessor, and thereby its registers: 128 a thread are enough for 8 x 8
+// chains, but not as the compiler for sm_100 arranges them.
+constexpr int blocks_together(int M) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+  return M == 8 ? 1 : 2;
+#else
+  return M > 0 ? 2 : 0;
+#endif
+}
+
 // A tile in shared memory, transposed: for each d the values of `n` rows side by side, so that a
 // thread reads its own as float4. Every four d's are followed by a gap: with it, the threads of a
 // warp, which store four d's of a few neighbouring rows each, hit 32 different banks.

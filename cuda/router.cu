@@ -2,7 +2,9 @@
 //
 // Expert e is handled by lane e % 32, slot k by lane k % 32, so that any number of either is possible
 // and neighbouring lanes touch neighbouring words. Sums that the contract orders are made by lane 0
-// alone, one after another; the other lanes' work is comparisons and elementary functions.
+// alone, one after another; the other lanes' work is comparisons and elementary functions. Shuffles
+// order no memory, so what lanes write for each other is followed by a __syncwarp even where a
+// shuffle lies between.
 #include <cmath>
 
 #include "cuda/device.cuh"
@@ -69,7 +71,8 @@ __device__ __forceinline__ void softmax(int lane, int n, Logit x, float* p) {
   __syncwarp();  // without it: lane 0 adds what other lanes have not written yet
   float sum = 0;
   for (int i = 0; lane == 0 && i < n; i++) sum = __fadd_rn(sum, p[i]);
-  sum = __shfl_sync(kAll, sum, 0);  // nobody overwrites a term before lane 0 has the sum
+  __syncwarp();  // without it: lanes overwrite terms that lane 0 has still to add
+  sum = __shfl_sync(kAll, sum, 0);
   for (int i = lane; i < n; i += 32) p[i] = __fdiv_rn(p[i], sum);
 }
 
@@ -232,13 +235,14 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
     judge_groups(token);
   }
   choose(token);
-  __syncwarp();  // without it: choices and scores of other lanes are not there yet
+  __syncwarp();  // without it: near_tie_softmax() reads choices that other lanes have not written
   weigh(token);
   float divisor = 1;
   const bool divided = token.config.normalisation != Normalisation::none;
   if (divided) {
     __syncwarp();  // without it: lane 0 adds weights that other lanes have not written yet
     divisor = normaliser(token);
+    __syncwarp();  // without it: lanes overwrite weights that lane 0 has still to add
   }
   for (int k = token.lane; k < K; k += 32) {
     const float w = divided ? __fdiv_rn(token.w[k], divisor) : token.w[k];

@@ -103,7 +103,7 @@ T lane_value(unsigned mask, T value, int width, Where where, auto source_of) {
   std::uint64_t offer = 0;
   std::memcpy(&offer, &value, sizeof(T));
   const int source = source_of(static_cast<int>(this_thread->rank % 32));
-  const Offers& offers = this_block->exchange(mask, offer, where);
+  const Offers& offers = this_block->exchange(mask, offer, false, where);
   // A lane outside the mask gives nothing that CUDA defines.
   const std::uint64_t undefined = std::uint64_t{kPoison} << 32 | kPoison;
   const bool defined = (mask >> source & 1) != 0;
@@ -112,7 +112,7 @@ T lane_value(unsigned mask, T value, int width, Where where, auto source_of) {
 }
 
 inline unsigned ballot(unsigned mask, bool predicate, Where where) {
-  const Offers& offers = this_block->exchange(mask, predicate, where);
+  const Offers& offers = this_block->exchange(mask, predicate, false, where);
   unsigned result = 0;
   for (unsigned lane = 0; lane < 32; lane++)
     if ((mask >> lane & 1) != 0 && offers[lane] != 0) result |= 1u << lane;
@@ -139,7 +139,7 @@ constexpr int warpSize = 32;
 
 inline void __syncthreads(HERE) { moe::cuda_on_cpu::this_block->barrier({file, line}); }
 inline void __syncwarp(unsigned mask = ~0u, HERE) {
-  moe::cuda_on_cpu::this_block->exchange(mask, 0, {file, line});
+  moe::cuda_on_cpu::this_block->exchange(mask, 0, true, {file, line});
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate, HERE) {
   return moe::cuda_on_cpu::ballot(mask, predicate != 0, {file, line});

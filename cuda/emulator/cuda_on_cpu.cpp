@@ -171,14 +171,15 @@ void Block::run(Index block_index) {
     for (Thread& t : threads_) fibers[t.rank] = std::make_unique<Fiber>(&Block::thread_main);
 }
 
-const Offers& Block::exchange(unsigned mask, std::uint64_t offer, Where where) {
+const Offers& Block::exchange(unsigned mask, std::uint64_t offer, bool orders_memory,
+                              Where where) {
   if ((mask >> this_thread->rank % 32 & 1) == 0)
     fail(*this_thread, "is not in its own mask", where);
   {
     const Unobserved here;
     this_thread->offer = offer;
   }
-  wait(Thread::at_exchange, mask, where);
+  wait(Thread::at_exchange, mask, orders_memory, where);
   return offers_[this_thread->rank / 32];
 }
 
@@ -209,7 +210,7 @@ void Block::thread_main() {
   thread.state = Thread::exited;
 }
 
-void Block::wait(Thread::State state, unsigned mask, Where where) {
+void Block::wait(Thread::State state, unsigned mask, bool orders_memory, Where where) {
   void* event;
   {
     const Unobserved here;
@@ -220,10 +221,10 @@ void Block::wait(Thread::State state, unsigned mask, Where where) {
     Meeting& meeting = meeting_of(t);
     event = &meeting.sides[meeting.side];
   }
-  happens_before(event);
+  if (orders_memory) happens_before(event);
   happens_before(&stopped_);  // this may have been the last that is heard of this thread
   Fiber::suspend();
-  happens_after(event);
+  if (orders_memory) happens_after(event);
 }
 
 // A warp runs until each of its lanes has exited or waits at the block's barrier.

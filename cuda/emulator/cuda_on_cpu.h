@@ -5,7 +5,8 @@
 // barriers each warp runs alone, as far as it can. What is looked for, and how it shows:
 //   missing barrier          different bits in another Settings::order: forward, reverse, random
 //   data race                a report by ThreadSanitizer (-fsanitize=thread): to it every CUDA thread
-//                            is a thread, ordered by barriers only
+//                            is a thread, ordered by __syncthreads and __syncwarp only; shuffles
+//                            and votes order no memory, as CUDA says
 //   uninitialised memory     shared and device memory begin as NaN (0xFFFFDEAD)
 //   write out of bounds      Error: guard zones, checked after every block and launch
 //   any access out of bounds AddressSanitizer (-fsanitize=address) stops it and names the line
@@ -88,10 +89,11 @@ class Block {
   const Index grid, size;
   Index index{};
 
-  void barrier(Where where) { wait(Thread::at_barrier, 0, where); }
+  void barrier(Where where) { wait(Thread::at_barrier, 0, true, where); }
   /// Waits until every lane of `mask` has come with the same mask to the same place. Returns the
-  /// offers of all, valid until the caller's next exchange.
-  const Offers& exchange(unsigned mask, std::uint64_t offer, Where where);
+  /// offers of all, valid until the caller's next exchange. `orders_memory`: what a lane wrote before
+  /// is seen by the others after.
+  const Offers& exchange(unsigned mask, std::uint64_t offer, bool orders_memory, Where where);
   void* shared(const void* key, std::size_t bytes);
   void* dynamic_shared() { return shared(nullptr, dynamic_bytes_); }
 
@@ -108,7 +110,7 @@ class Block {
 
   static void thread_main();
   void start(Thread& thread, unsigned rank);
-  void wait(Thread::State state, unsigned mask, Where where);
+  void wait(Thread::State state, unsigned mask, bool orders_memory, Where where);
   void run_warp(unsigned warp);
   bool complete_exchanges(Thread* warp, unsigned lanes);
   bool pass_barrier();

@@ -76,8 +76,8 @@ inline Outcome run_moe(const std::vector<std::string>& arguments) {
   const Folder folder;
   // Other tests run at the same time: threads that spin while they wait would take the processor from those they wait for.
   std::string command = "OMP_WAIT_POLICY=passive " + quoted(MOE_BINARY);
-  for (const std::string& a : arguments) command += " " + quoted(a);
-  command += " >" + quoted(folder / "out") + " 2>" + quoted(folder / "err") + " </dev/null";
+  for (const std::string& a : arguments) command.append(" ").append(quoted(a));
+  command.append(" >").append(quoted(folder / "out")).append(" 2>").append(quoted(folder / "err")).append(" </dev/null");
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(folder / "out"), read_file(folder / "err")};
 }

@@ -58,7 +58,10 @@ TEST(CudaExpert, ClampsAsTheReferenceDoes) {
       const Activation activation{.function = function, .limit = limit, .slope = 1.702F};
       Experts experts{activation, {Ffn{.gate = Matrix::Ones(2, 1),
                                        .up = Matrix::Constant(2, 1, -2),
-                                       .down = Matrix::Ones(1, 2)}}};
+                                       .down = Matrix::Ones(1, 2),
+                                       .gate_bias = {},
+                                       .up_bias = {},
+                                       .down_bias = {}}}};
       const Matrix expected = reference::hidden_values(activation, experts.ffn[0], x);
       EXPECT_TRUE(same_bits(expected, cuda::hidden_values(cuda::prepare(experts), x)))
           << "function " << int(function) << " limit " << limit;

@@ -31,6 +31,13 @@ __global__ void no_syncwarp(const float* in, float* out) {
   row[threadIdx.x] = in[threadIdx.x];
   out[threadIdx.x] = row[threadIdx.x ^ 1];  // "a warp runs in lockstep": not since Volta
 }
+// The shuffle makes the lanes meet, but orders none of their writes.
+__global__ void shuffle_as_barrier(const float* in, float* out) {
+  Row& row = block_shared<Row>();
+  row[threadIdx.x] = in[threadIdx.x];
+  __shfl_sync(0xffffffff, 1.0f, 0);
+  out[threadIdx.x] = row[threadIdx.x ^ 1];
+}
 __global__ void barrier_in_branch(float* out) {
   if (threadIdx.x < 40) __syncthreads();
   out[threadIdx.x] = 1;
@@ -153,10 +160,10 @@ bool rotates() {
     for (unsigned i = 0; i < N; i++) expected.push_back(static_cast<float>(r * N + (i + 1) % N + 1));
   return out.to_host() == expected;
 }
-bool swaps_neighbours() {
+bool swaps_neighbours(void (*kernel)(const float*, float*)) {
   Values expected = counting(N);
   for (std::size_t i = 0; i < N; i += 2) std::swap(expected[i], expected[i + 1]);
-  return run_on_input(no_syncwarp) == expected;
+  return run_on_input(kernel) == expected;
 }
 bool slots_in_order() {
   Array<int> next(std::vector<int>{0});
@@ -175,7 +182,8 @@ std::vector<Bug> make_bugs() {
       {"no bug at all", rotates<true, true>, Needs::no_bug},
       {"missing barrier before reading", rotates<false, true>},
       {"missing barrier after reading", rotates<true, false>},
-      {"missing __syncwarp", swaps_neighbours},
+      {"missing __syncwarp", [] { return swaps_neighbours(no_syncwarp); }},
+      {"shuffle as a barrier", [] { return swaps_neighbours(shuffle_as_barrier); }, Needs::thread},
       {"barrier in a branch", [] { return gives_ones(barrier_in_branch); }, {}, waits},
       {"exit before a barrier", [] { return gives_ones(exit_before_barrier); }, {}, "has exited"},
       {"two different barriers", [] { return gives_ones(two_barriers); }, {}, waits},

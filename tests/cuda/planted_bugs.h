@@ -22,5 +22,8 @@ struct Bug {
 
 const std::vector<Bug>& planted_bugs();
 
+/// The tier's own kernels, in the same form: no sanitizer may have anything to say about them.
+const std::vector<Bug>& clean_kernels();
+
 /// Runs it under the settings in force: "right", "wrong bits" or "Error: ...".
 std::string outcome(const Bug& bug);

@@ -1,7 +1,7 @@
 // Token choice on four tokens and three experts, every number from a trace of the reference.
 #include <fmt/format.h>
 
-#include <utility>
+#include <algorithm>
 
 #include "reference/sparse.h"
 #include "tests/docs/docs_fragments.h"
@@ -9,12 +9,14 @@
 namespace moe::docs {
 namespace {
 
-Matrix matrix(Index rows, std::vector<float> values) {
-  return Eigen::Map<const Matrix>(values.data(), rows, static_cast<Index>(values.size()) / rows);
+Matrix matrix(Index rows, const std::vector<float>& values) {
+  Matrix m(rows, static_cast<Index>(values.size()) / rows);
+  std::copy(values.begin(), values.end(), m.data());
+  return m;
 }
 
-Ffn network(std::vector<float> gate, std::vector<float> up, std::vector<float> down) {
-  return {.gate = matrix(2, std::move(gate)), .up = matrix(2, std::move(up)), .down = matrix(2, std::move(down)),
+Ffn network(const std::vector<float>& gate, const std::vector<float>& up, const std::vector<float>& down) {
+  return {.gate = matrix(2, gate), .up = matrix(2, up), .down = matrix(2, down),
           .gate_bias = {}, .up_bias = {}, .down_bias = {}};
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks the tiers one line at a time and demands that a test fails, with a report that points at the broken stage.
 
-usage: mutate.py [--source DIR] [--build DIR] [--list] [NAME ...]
+usage: mutate.py [--source DIR] [--build DIR] [--list | --fit] [NAME ...]
 
 Works on a copy of the tree with a build folder of its own, so nothing in the source is touched. Each mutation replaces a text that
 must stand exactly once in its file: a mutation that no longer fits the code is itself a failure. A mutation is caught if the check
@@ -67,12 +67,18 @@ def check(folder, mutation):
     return done.returncode != 0, done.stdout
 
 
+def misfit(source, mutation):
+    """None if the text to replace stands once in its file, else a sentence."""
+    count = (source / mutation.file).read_text().count(mutation.old)
+    return None if count == 1 else f"{mutation.name}: {mutation.file} holds the text to replace {count} times, expected once"
+
+
 def judge(folder, copy, mutation):
     """None if the mutation is caught, else why not."""
+    if problem := misfit(copy, mutation):
+        return problem
     path = copy / mutation.file
     text = path.read_text()
-    if text.count(mutation.old) != 1:
-        return f"{mutation.file} holds the text to replace {text.count(mutation.old)} times, expected once"
     path.write_text(text.replace(mutation.old, mutation.new))
     try:
         built, log = build(folder, mutation.target)
@@ -93,6 +99,7 @@ def main():
     parser.add_argument("--source", type=Path, default=Path(__file__).resolve().parents[2])
     parser.add_argument("--build", type=Path, help="where the copy and its build live (default: build/mutations)")
     parser.add_argument("--list", action="store_true", help="names and what they break")
+    parser.add_argument("--fit", action="store_true", help="only whether each still fits the code; builds nothing")
     parser.add_argument("names", nargs="*", help="only these")
     options = parser.parse_args()
     unknown = set(options.names) - {m.name for m in MUTATIONS}
@@ -103,6 +110,11 @@ def main():
         for m in chosen:
             print(f"{m.name:28} {m.file:28} {m.breaks}")
         return 0
+
+    if options.fit:
+        misfits = [problem for m in chosen if (problem := misfit(options.source, m))]
+        print("\n".join([*misfits, f"{len(chosen) - len(misfits)} passed, {len(misfits)} failed"]))
+        return bool(misfits)
 
     place = options.build or options.source / "build" / "mutations"
     copy, folder = place / "source", place / "build"
