@@ -15,6 +15,7 @@ Matrix combine(const Dispatch& dispatch, const Routing& routing,
     for (Index d = 0; d < D; d++) {
       float sum = 0;
       for (Index k = 0; k < K; k++) {
+        if (dispatch.positions(t, k) < 0) continue;  // nobody computed it
         const float weight = weighted ? routing.weights(t, k) : 1.0F;
         sum = std::fma(weight, rows(dispatch.positions(t, k), d), sum);
       }

@@ -2,26 +2,31 @@
 
 namespace moe::reference {
 
-Dispatch place(const Routing& routing, Index E, Trace* trace) {
+Dispatch place(const Routing& routing, Index E,
+               const std::optional<Capacity>& capacity, Trace* trace) {
   const Index T = routing.selected.rows();
   const Index K = routing.selected.cols();
+  IntMatrix placed = IntMatrix::Ones(T, K);
+  if (capacity) placed = places_found(*capacity, routing, E);
 
   Dispatch dispatch;
   dispatch.offsets.assign(std::size_t(E + 1), 0);
   for (Index t = 0; t < T; t++)
     for (Index k = 0; k < K; k++)
-      dispatch.offsets[std::size_t(routing.selected(t, k)) + 1]++;
+      if (routing.selected(t, k) >= 0 && placed(t, k) == 1)
+        dispatch.offsets[std::size_t(routing.selected(t, k)) + 1]++;
   for (std::size_t e = 0; e < std::size_t(E); e++)
     dispatch.offsets[e + 1] += dispatch.offsets[e];
 
-  dispatch.tokens.resize(std::size_t(T * K));
-  dispatch.slots.resize(std::size_t(T * K));
-  dispatch.positions.resize(T, K);
+  const auto R = std::size_t(dispatch.offsets.back());
+  dispatch.tokens.resize(R);
+  dispatch.slots.resize(R);
+  dispatch.positions.setConstant(T, K, -1);
   std::vector<Index> next(dispatch.offsets);  // first free row of each expert
   for (Index t = 0; t < T; t++) {
     for (Index k = 0; k < K; k++) {
-      const auto e = std::size_t(routing.selected(t, k));
-      const Index row = next[e]++;
+      if (routing.selected(t, k) < 0 || placed(t, k) == 0) continue;
+      const Index row = next[std::size_t(routing.selected(t, k))]++;
       dispatch.tokens[std::size_t(row)] = t;
       dispatch.slots[std::size_t(row)] = k;
       dispatch.positions(t, k) = static_cast<std::int32_t>(row);

@@ -19,8 +19,9 @@ namespace moe {
 
 /// Which experts each token visits, best first, and their weights.
 struct Routing {
-  IntMatrix selected;  ///< [T,K]
-  Matrix weights;      ///< [T,K]
+  IntMatrix selected;  ///< [T,K]; -1: the slot is not used
+  Matrix weights;      ///< [T,K]; 0 where it is not
+  Matrix chosen_scores;  ///< [T,K] scores of the chosen, before any division
   WeightOn weight_on = WeightOn::output;  ///< where they act
 };
 
@@ -30,6 +31,10 @@ namespace moe::reference {
 
 /// The whole pipeline; x [T,D]. Records logits, scores, selected, weights.
 Routing route(const Router& router, const ConstMatrix& x, Trace* trace);
+
+/// Every expert in the slot of its own number, weighted by its score (times
+/// the scale); nothing is chosen. Records logits, scores, selected, weights.
+Routing route_to_all(const Router& router, const ConstMatrix& x, Trace* trace);
 
 /// Scores of all experts from their logits z [E].
 std::vector<float> scores(Score kind, const std::vector<float>& z);

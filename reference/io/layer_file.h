@@ -9,17 +9,19 @@
 #include <vector>
 
 #include "reference/io/array_table.h"
-#include "reference/layer.h"
+#include "reference/variants.h"
 
 namespace moe::io {
 
-/// A token-choice layer file (kind "topk").
+/// A layer file.
 struct LayerFile {
-  std::string kind;    ///< "topk"
+  /// topk, capacity, top2_capacity, expert_choice, soft or
+  /// hierarchical_top2_capacity.
+  std::string kind;
   std::string name;    ///< the file's own name for itself, or empty
   std::string source;  ///< whose code computed the expectations, or empty
-  SparseLayer layer;   ///< choices and weights
-  Matrix x;            ///< [T,D]
+  Layer layer;         ///< choices and weights
+  Matrix x;            ///< [T,D], groups one after another
   /// Every array of the file; expectations are "out.y", "out.topk_idx", ...
   ArrayTable arrays;
   /// Keys of meta that mean nothing to this reader, for a warning.

@@ -1,93 +1,12 @@
 #include "reference/io/layer_meta.h"
 
-#include <fmt/format.h>
-
-#include <cmath>
-#include <limits>
-#include <set>
-
-#include "reference/error.h"
 #include "reference/io/array_values.h"
-#include "reference/io/json.h"
+#include "reference/io/meta_keys.h"
 
 namespace moe::io {
 namespace {
 
-/// Keys of meta by name; a null counts as absent.
-class Meta {
- public:
-  Meta(Json json, std::string file)
-      : json_(std::move(json)), file_(std::move(file)) {
-    if (!json_.is_object())
-      throw Error(fmt::format("{}: meta: expected an object, found {}", file_,
-                              excerpt(json_)));
-  }
-
-  const Json* find(const std::string& key) {
-    read_.insert(key);
-    const auto found = json_.find(key);
-    return found == json_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  [[noreturn]] void refuse(const std::string& key,
-                           std::string_view expected) const {
-    throw Error(fmt::format(
-        "{}: meta key {}: expected {}, found {}", file_, key, expected,
-        json_.contains(key) ? excerpt(json_.at(key)) : "nothing"));
-  }
-
-  /// One of the words, as its place in the list; `absent` if there is none.
-  int word(const std::string& key, const std::vector<std::string>& words,
-           int absent) {
-    const Json* value = find(key);
-    if (value == nullptr && absent >= 0) return absent;
-    for (std::size_t i = 0; value != nullptr && i < words.size(); ++i)
-      if (*value == words[i]) return static_cast<int>(i);
-    std::string expected = "one of";
-    for (const std::string& word : words) expected += " " + word;
-    refuse(key, expected);
-  }
-
-  Index whole(const std::string& key, Index absent) {
-    const Json* value = find(key);
-    if (value == nullptr && absent > 0) return absent;
-    if (value == nullptr || !value->is_number_unsigned() ||
-        value->get<std::uint64_t>() < 1 ||
-        value->get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max())
-      refuse(key, "a whole number from 1");
-    return value->get<Index>();
-  }
-
-  float number(const std::string& key, float absent) {
-    const Json* value = find(key);
-    if (value == nullptr) return absent;
-    constexpr double most = std::numeric_limits<float>::max();
-    if (!value->is_number() || !(std::fabs(value->get<double>()) <= most))
-      refuse(key, "a number in the range of binary32");
-    return static_cast<float>(value->get<double>());
-  }
-
-  std::string text(const std::string& key) {
-    const Json* value = find(key);
-    if (value == nullptr) return "";
-    if (!value->is_string()) refuse(key, "a string");
-    return value->get<std::string>();
-  }
-
-  std::vector<std::string> unread() const {
-    std::vector<std::string> keys;
-    for (const auto& [key, value] : json_.items())
-      if (!read_.contains(key)) keys.push_back(key);
-    return keys;
-  }
-
- private:
-  Json json_;
-  std::string file_;
-  std::set<std::string> read_;
-};
-
-void read_router_kind(Meta& meta, RouterConfig& router) {
+void read_topk_router(Meta& meta, RouterConfig& router) {
   router.chosen = meta.whole("k", 0);
   switch (meta.word(
       "router", {"softmax", "sigmoid", "topk_softmax", "sparsemixer"}, -1)) {
@@ -135,6 +54,56 @@ void read_groups(Meta& meta, GroupLimit& groups) {
   groups.excluded_key = meta.number("mask_value", 0);
 }
 
+// Switch: one expert, its probability as the weight; places per sequence.
+// NLLB: two, with places for all first choices before any second.
+void read_capacity(Meta& meta, LayerMeta& result) {
+  RouterConfig& router = result.router;
+  Capacity& capacity = result.capacity.emplace();
+  capacity.places = meta.count("capacity");
+  capacity.group = meta.whole("seq", 0, true);
+  meta.find("batch");
+  if (meta.word("router", {"switch_top1", "top2"}, -1) == 0) {
+    router.chosen = meta.whole("k", 1);
+    return;
+  }
+  router.chosen = meta.whole("k", 2);
+  if (meta.flag("bpr", false)) capacity.priority = Priority::confidence;
+  constexpr float eps = 2.220446e-16F;  // binary64's, as the code clamps
+  if (meta.flag("normalize_before_dropping", true)) {
+    router.normalisation = Normalisation::max_sum;
+    router.epsilon = eps;
+  } else {
+    capacity.after = Normalisation::max_sum;
+    capacity.epsilon = eps;
+  }
+}
+
+// Tensor2Tensor's top 2, flat or at both of two levels.
+void read_top2(Meta& meta, LayerMeta& result) {
+  RouterConfig& router = result.router;
+  meta.word("router", {"softmax", "top2"}, 0);
+  router.chosen = meta.whole("k", 2);
+  router.normalisation = Normalisation::sum;
+  router.epsilon = meta.number("eps", 1e-9F);
+  constexpr LaterSlots policies[] = {LaterSlots::all, LaterSlots::none,
+                                     LaterSlots::above_threshold};
+  router.later =
+      policies[meta.word("second_policy", {"all", "none", "threshold"}, 0)];
+  router.later_threshold = meta.number("threshold", 0);
+  Capacity& capacity = result.capacity.emplace();
+  capacity.rule = CapacityRule::mesh;
+  capacity.factor = meta.positive("capacity_factor");
+  for (const char* key : {"experts", "nothing_dropped"}) meta.find(key);
+}
+
+void read_soft(Meta& meta, LayerMeta& result) {
+  constexpr SoftNormalisation kinds[] = {
+      SoftNormalisation::none, SoftNormalisation::rms, SoftNormalisation::l2};
+  result.soft =
+      kinds[meta.word("soft", {"plain", "rmsnorm_gains", "l2_scale"}, -1)];
+  for (const char* key : {"experts", "slots"}) meta.find(key);
+}
+
 Activation read_act(Meta& meta) {
   Activation act;
   constexpr Nonlinearity functions[] = {Nonlinearity::silu, Nonlinearity::gelu,
@@ -156,21 +125,39 @@ LayerMeta read_layer_meta(const ArrayTable& arrays) {
   const std::string place = arrays.file() + ": meta";
   Meta meta(parse_json(to_characters(arrays.at("meta")), place), arrays.file());
   LayerMeta result;
-  meta.word("kind", {"topk"}, -1);  // the kinds that are supported
+  const int kind =
+      meta.word("kind", {"topk", "capacity", "top2_capacity", "expert_choice",
+                         "soft", "hierarchical_top2_capacity"}, -1);
   result.kind = meta.text("kind");
   result.name = meta.text("name");
   result.source = meta.text("source");
   meta.find("note");
-  read_router_kind(meta, result.router);
-  read_weights(meta, result.router);
-  read_groups(meta, result.router.groups);
   result.activation = read_act(meta);
+  switch (kind) {
+    case 0:
+      read_topk_router(meta, result.router);
+      read_weights(meta, result.router);
+      read_groups(meta, result.router.groups);
+      break;
+    case 1:
+      read_capacity(meta, result);
+      break;
+    case 3:
+      result.places = meta.count("capacity");
+      break;
+    case 4:
+      read_soft(meta, result);
+      break;
+    default:
+      read_top2(meta, result);
+  }
   constexpr SharedKind kinds[] = {SharedKind::none, SharedKind::plain,
                                   SharedKind::sigmoid_gated};
   result.shared =
       kinds[meta.word("shared", {"none", "plain", "sigmoid_gated"}, 0)];
-  for (const char* key : {"capacity", "bpr", "normalize_before_dropping"})
-    if (meta.find(key) != nullptr) meta.refuse(key, "none for kind topk");
+  if (kind == 0)
+    for (const char* key : {"capacity", "bpr", "normalize_before_dropping"})
+      if (meta.find(key) != nullptr) meta.refuse(key, "none for kind topk");
   result.ignored_keys = meta.unread();
   return result;
 }

@@ -6,6 +6,7 @@
 #include "reference/io/array_table.h"
 #include "reference/layer.h"
 #include "reference/presets.h"
+#include "reference/variants.h"
 
 namespace moe::io {
 
@@ -13,6 +14,9 @@ namespace moe::io {
 struct LayerMeta {
   std::string kind, name, source;
   RouterConfig router;
+  std::optional<Capacity> capacity;  ///< of the kinds that have one
+  Index places = 0;                  ///< C of expert_choice
+  SoftNormalisation soft = SoftNormalisation::none;  ///< of soft
   Activation activation;  ///< gated or not is the arrays' to say
   SharedKind shared = SharedKind::none;
   std::vector<std::string> ignored_keys;
