@@ -1,6 +1,7 @@
 // Kernels with one mistake each, for proof that the emulator notices.
 #pragma once
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Bug {
   Needs needs = Needs::nothing;
   std::string message = "";  ///< what the Error says, if there is to be one
 };
+
+/// How a test's name shows it.
+inline void PrintTo(const Bug& bug, std::ostream* out) { *out << bug.name; }
 
 const std::vector<Bug>& planted_bugs();
 
