@@ -85,6 +85,8 @@ std::vector<Index> choice_of(const SparseLayer& layer, const IntMatrix& selected
 Bounded bound(const SparseLayer& layer, const ConstMatrix& x, const IntMatrix& selected) {
   validate(layer);
   validate_input(layer, x);
+  if (layer.capacity || layer.router.config.later != LaterSlots::all)
+    throw Error("bound: expected a layer whose every slot is used, found one that drops some");
   const LayerSizes size = sizes(layer);
   const Index T = x.rows();
   const Index K = size.chosen;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "reference/error.h"
 #include "reference/presets.h"
@@ -15,7 +16,8 @@
 namespace moe::check {
 namespace {
 
-constexpr std::string_view kKeys = "variant preset T D F E K shared groups kept seed gen route";
+constexpr std::string_view kKeys =
+    "variant preset T D F E K shared groups kept C batch S inner priority later seed gen route";
 constexpr Index kMostOfAxis = std::numeric_limits<std::int32_t>::max();
 
 // A word of the line as messages show it: printable, not endless.
@@ -42,6 +44,19 @@ Index read_axis(std::string_view key, std::string_view value, Index least) {
   if (!read_whole(value, 10, n) || n < least || n > kMostOfAxis)
     fail(key, value, fmt::format("an integer from {} to {}", least, kMostOfAxis));
   return n;
+}
+
+constexpr std::string_view kVariants[] = {"sparse", "dense", "expert_choice", "soft",
+                                          "hierarchical"};
+// In the order of the enumerators.
+constexpr std::string_view kPriorities[] = {"choice", "token", "score", "confidence"};
+constexpr std::string_view kLaterSlots[] = {"all", "none", "above_threshold", "until_mass"};
+
+std::size_t read_word(std::string_view key, std::string_view value,
+                      std::span<const std::string_view> words) {
+  const auto found = std::ranges::find(words, value);
+  if (found == words.end()) fail(key, value, fmt::format("one of {}", fmt::join(words, ", ")));
+  return static_cast<std::size_t>(found - words.begin());
 }
 
 std::uint64_t read_seed(std::string_view value) {
@@ -80,8 +95,7 @@ Route read_route(std::string_view value) {
 // Sets one field; false if there is no such key.
 bool set(Case& c, std::string_view key, std::string_view value) {
   if (key == "variant") {
-    if (value != "sparse") fail(key, value, "sparse");
-    c.variant = value;
+    c.variant = kVariants[read_word(key, value, kVariants)];
   } else if (key == "preset") {
     preset(value);  // throws Error with the list of names
     c.preset = value;
@@ -101,6 +115,18 @@ bool set(Case& c, std::string_view key, std::string_view value) {
     c.groups = read_axis(key, value, 0);
   } else if (key == "kept") {
     c.kept = read_axis(key, value, 0);
+  } else if (key == "C") {
+    c.C = value == "-1" ? -1 : read_axis(key, value, 0);
+  } else if (key == "batch") {
+    c.batch = read_axis(key, value, 0);
+  } else if (key == "S") {
+    c.S = read_axis(key, value, 1);
+  } else if (key == "inner") {
+    c.inner = read_axis(key, value, 0);
+  } else if (key == "priority") {
+    c.priority = static_cast<Priority>(read_word(key, value, kPriorities));
+  } else if (key == "later") {
+    c.later = static_cast<LaterSlots>(read_word(key, value, kLaterSlots));
   } else if (key == "seed") {
     c.seed = read_seed(value);
   } else if (key == "gen") {
@@ -151,6 +177,14 @@ std::string Case::text() const {
   if (shared != 0) line += fmt::format(" shared={}", shared);
   if (groups != 0) line += fmt::format(" groups={}", groups);
   if (kept != 0) line += fmt::format(" kept={}", kept);
+  if (C != -1) line += fmt::format(" C={}", C);
+  if (batch != 0) line += fmt::format(" batch={}", batch);
+  if (S != 1) line += fmt::format(" S={}", S);
+  if (inner != 0) line += fmt::format(" inner={}", inner);
+  if (priority != Priority::choice)
+    line += fmt::format(" priority={}", kPriorities[static_cast<std::size_t>(priority)]);
+  if (later != LaterSlots::all)
+    line += fmt::format(" later={}", kLaterSlots[static_cast<std::size_t>(later)]);
   return line + fmt::format(" seed={:#x} gen={} route={}", seed, name_of(family), name_of(route));
 }
 
@@ -171,6 +205,7 @@ Case parse_case(std::string_view line) {
     at = line.find_first_not_of(blanks, end);
   }
   if (seen.empty()) throw Error("case: empty line, expected key=value words");
+  if (!seen.contains("variant")) c.variant = preset(c.preset).variant;
   validate(c);
   return c;
 }
@@ -180,6 +215,10 @@ void validate(const Case& c) {
     throw Error(fmt::format("case: T={} D={} F={} E={} K={}, expected T >= 0, others >= 1", c.T,
                             c.D, c.F, c.E, c.K));
   if (c.K > c.E) throw Error(fmt::format("case: K={} of E={}, expected K <= E", c.K, c.E));
+  if (c.batch != 0 && c.T % c.batch != 0)
+    throw Error(fmt::format("case: batch={}, expected a divisor of T={}", c.batch, c.T));
+  if (c.inner != 0 && c.E % c.inner != 0)
+    throw Error(fmt::format("case: inner={}, expected a divisor of E={}", c.inner, c.E));
   const bool count_fits = c.groups == 0 || (c.groups <= c.E && c.E % c.groups == 0);
   if (!count_fits)
     throw Error(fmt::format("case: groups={}, expected a divisor of E={}", c.groups, c.E));
@@ -190,9 +229,9 @@ void validate(const Case& c) {
                     "K={}",
                     limit.kept, limit.count, c.E / limit.count, limit.count, c.K));
   const auto real = [](Index n) { return static_cast<double>(n); };
-  const double values = real(c.E) * real(c.D) * (3 * real(c.F) + 1) +
+  const double values = real(c.E) * real(c.D) * (3 * real(c.F) + real(c.S)) +
                         3 * real(c.D) * real(std::max(c.shared, c.F)) +
-                        real(c.T) * (2 * real(c.D) + real(c.E) + real(c.K) * real(c.D + c.F));
+                        real(c.T) * (2 * real(c.D) + real(c.E * c.S) + real(c.K) * real(c.D + c.F));
   if (!(values <= static_cast<double>(kMostValues)))
     throw Error(fmt::format("case: {:.3g} values, expected at most {}", values, kMostValues));
 }

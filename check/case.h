@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reference/layer.h"
+#include "reference/variants.h"
 
 namespace moe::check {
 
@@ -41,7 +41,7 @@ struct Route {
 
 /// The case; every field has a default, so `preset=mixtral` alone is one.
 struct Case {
-  std::string variant = "sparse";  ///< the only one so far
+  std::string variant = "sparse";  ///< the name of a Layer's alternative
   std::string preset = "mixtral";  ///< a row of reference/presets.cpp
   Index T = 5;   ///< tokens
   Index D = 16;  ///< model width
@@ -51,6 +51,12 @@ struct Case {
   Index shared = 0;  ///< hidden width of the shared expert, 0: F, where the preset has one
   Index groups = 0;  ///< expert groups, 0: the preset's, made to divide E
   Index kept = 0;    ///< groups kept, 0: the preset's share, at least what K needs
+  Index C = -1;      ///< places per expert: tokens it takes (expert_choice) or at most (sparse, hierarchical); -1: the preset's rule
+  Index batch = 0;   ///< tokens that share places, choose or mix together; divides T; 0: all
+  Index S = 1;       ///< slots per expert (soft)
+  Index inner = 0;   ///< experts per group (hierarchical), a divisor of E; 0: the largest up to the square root of E
+  Priority priority = Priority::choice;  ///< who takes a place first, where C says how many there are
+  LaterSlots later = LaterSlots::all;    ///< which slots after the first are used
   std::uint64_t seed = 1;          ///< of all numbers
   Family family = Family::normal;  ///< `gen=` in the line
   Route route;                     ///< `route=` in the line
@@ -72,7 +78,9 @@ Case parse_case(std::string_view line);
 void validate(const Case& c);
 
 /// The layer of a case (its preset with its sizes, weights drawn by element with Philox). Weights of expert e do not depend on E.
-SparseLayer make_layer(const Case& c);
+Layer make_layer(const Case& c);
+/// That of a case of variant sparse.
+SparseLayer make_sparse_layer(const Case& c);
 /// Its tokens, x [T,D]. Row t does not depend on T.
 Matrix make_tokens(const Case& c);
 

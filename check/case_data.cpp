@@ -52,31 +52,6 @@ std::vector<bool> avoided(const Case& c) {
   return avoid;
 }
 
-SparseLayer make_layer(const Case& c) {
-  const CaseValues values(c);
-  const Preset& row = preset(c.preset);
-  SparseLayer layer;
-  layer.router.config = row.router;
-  layer.router.config.chosen = c.K;
-  layer.router.config.groups = group_limit(c);
-  layer.router.weight = values.router();
-  if (row.router_bias) layer.router.bias = values.router_bias();
-  if (row.router.key == SelectionKey::score_plus_bias)
-    layer.router.selection_bias = values.selection_bias();
-
-  layer.experts.activation = values.activation();
-  for (Index e = 0; e < c.E; e++)
-    layer.experts.ffn.push_back(
-        values.network(static_cast<std::uint32_t>(e), c.F, values.activation(), row.expert_biases));
-  if (row.shared == SharedKind::none) return layer;
-  Shared shared{values.activation(), {}, {}};
-  shared.ffn = values.network(kSharedExpert, c.shared == 0 ? c.F : c.shared, shared.activation,
-                              row.expert_biases);
-  if (row.shared == SharedKind::sigmoid_gated) shared.gate = values.shared_gate();
-  layer.shared = std::move(shared);
-  return layer;
-}
-
 Matrix make_tokens(const Case& c) {
   const CaseValues values(c);
   Matrix x(c.T, c.D);

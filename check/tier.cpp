@@ -6,29 +6,73 @@
 
 #include "check/tier_adapter.h"
 #include "cpu/available.h"
+#include "cpu/dense.h"
+#include "cpu/expert_choice.h"
+#include "cpu/hierarchical.h"
+#include "cpu/soft.h"
 #include "cpu/sparse.h"
+#include "reference/dense.h"
 #include "reference/error.h"
+#include "reference/expert_choice.h"
+#include "reference/hierarchical.h"
+#include "reference/soft.h"
 #include "reference/sparse.h"
 
 namespace moe::check {
 namespace {
 
+struct RunReference {
+  Matrix operator()(const SparseLayer& l, const ConstMatrix& x, Trace* trace) const {
+    return reference::sparse(l, x, trace);
+  }
+  Matrix operator()(const DenseLayer& l, const ConstMatrix& x, Trace* trace) const {
+    return reference::dense(l, x, trace);
+  }
+  Matrix operator()(const ExpertChoiceLayer& l, const ConstMatrix& x, Trace* trace) const {
+    return reference::expert_choice(l, x, trace);
+  }
+  Matrix operator()(const SoftLayer& l, const ConstMatrix& x, Trace* trace) const {
+    return reference::soft(l, x, trace);
+  }
+  Matrix operator()(const HierarchicalLayer& l, const ConstMatrix& x, Trace* trace) const {
+    return reference::hierarchical(l, x, trace);
+  }
+};
+
+struct RunCpu {
+  int threads;
+  Matrix operator()(const cpu::PreparedSparse& l, const ConstMatrix& x, Trace* trace) const {
+    return cpu::sparse(l, x, trace, threads);
+  }
+  Matrix operator()(const cpu::PreparedDense& l, const ConstMatrix& x, Trace* trace) const {
+    return cpu::dense(l, x, trace, threads);
+  }
+  Matrix operator()(const cpu::PreparedExpertChoice& l, const ConstMatrix& x, Trace* trace) const {
+    return cpu::expert_choice(l, x, trace, threads);
+  }
+  Matrix operator()(const cpu::PreparedSoft& l, const ConstMatrix& x, Trace* trace) const {
+    return cpu::soft(l, x, trace, threads);
+  }
+  Matrix operator()(const cpu::PreparedHierarchical& l, const ConstMatrix& x, Trace* trace) const {
+    return cpu::hierarchical(l, x, trace, threads);
+  }
+};
+
 Tier reference_tier() {
-  const auto prepare = [](const SparseLayer& layer, int) {
-    validate(layer);
-    return adapt(layer, [](const SparseLayer& own, const ConstMatrix& x, Trace* trace) {
-      return reference::sparse(own, x, trace);
-    });
+  const auto prepare = [](const Layer& layer, int) {
+    const auto checked = [](const auto& one) {
+      validate(one);
+      return one;
+    };
+    return adapt(layer, checked, RunReference{});
   };
   return {"reference", "", prepare};
 }
 
 Tier cpu_tier() {
-  const auto prepare = [](const SparseLayer& layer, int threads) {
-    return adapt(cpu::prepare(layer),
-                 [threads](const auto& handle, const ConstMatrix& x, Trace* trace) {
-                   return cpu::sparse(handle, x, trace, threads);
-                 });
+  const auto prepare = [](const Layer& layer, int threads) {
+    const auto packed = [](const auto& one) { return cpu::prepare(one); };
+    return adapt(layer, packed, RunCpu{threads});
   };
   return {"cpu", cpu::unavailable(), prepare};
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "reference/layer.h"
+#include "reference/variants.h"
 #include "reference/trace.h"
 
 namespace moe::check {
@@ -23,7 +23,7 @@ struct Tier {
   std::string name;     ///< reference, cpu, cuda or cuda-emulated
   std::string skipped;  ///< why it cannot run here; empty if it can
   /// Makes a layer ready, for that many threads (0: as many as there are processors).
-  std::function<std::unique_ptr<Prepared>(const SparseLayer&, int threads)> prepare;
+  std::function<std::unique_ptr<Prepared>(const Layer&, int threads)> prepare;
 };
 
 /// All four, reference first, those that cannot run here included.

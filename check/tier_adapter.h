@@ -1,4 +1,4 @@
-// How a tier's `prepare` and `sparse` become a Tier.
+// How a tier's functions become a Tier.
 #pragma once
 #include <utility>
 
@@ -19,10 +19,16 @@ class AdaptedLayer : public Prepared {
   Run run_;
 };
 
-/// Deduces the types above.
-template <class Handle, class Run>
-std::unique_ptr<Prepared> adapt(Handle handle, Run run) {
-  return std::make_unique<AdaptedLayer<Handle, Run>>(std::move(handle), std::move(run));
+/// Prepares whichever variant the layer is. `prepare` makes a handle of a variant's layer, `run`
+/// computes with that handle; both have an overload for each variant.
+template <class Prepare, class Run>
+std::unique_ptr<Prepared> adapt(const Layer& layer, Prepare prepare, Run run) {
+  return std::visit(
+      [&](const auto& one) -> std::unique_ptr<Prepared> {
+        auto handle = prepare(one);
+        return std::make_unique<AdaptedLayer<decltype(handle), Run>>(std::move(handle), run);
+      },
+      layer);
 }
 
 /// The two CUDA tiers, each in a file of its own because their headers name another namespace.

@@ -5,7 +5,7 @@
 #if defined(EXACTMOE_HAS_CUDA)
 #include <cuda_runtime_api.h>
 
-#include "cuda/sparse.h"
+#include "check/tier_on_device.h"
 #endif
 
 namespace moe::check {
@@ -16,11 +16,7 @@ Tier cuda_tier() {
   int devices = 0;
   const bool asked = cudaGetDeviceCount(&devices) == cudaSuccess;
   tier.skipped = asked && devices > 0 ? "" : "no CUDA device";
-  tier.prepare = [](const SparseLayer& layer, int) {
-    return adapt(cuda::prepare(layer), [](const auto& handle, const ConstMatrix& x, Trace* trace) {
-      return cuda::sparse(handle, x, trace);
-    });
-  };
+  tier.prepare = prepare_on_device;
 #endif
   return tier;
 }

@@ -3,7 +3,7 @@
 
 #if defined(EXACTMOE_HAS_CUDA_EMULATED)
 #define MOE_CUDA_EMULATED
-#include "cuda/sparse.h"
+#include "check/tier_on_device.h"
 #endif
 
 namespace moe::check {
@@ -12,12 +12,7 @@ Tier cuda_emulated_tier() {
   Tier tier{"cuda-emulated", "built without the emulated kernels", {}};
 #if defined(EXACTMOE_HAS_CUDA_EMULATED)
   tier.skipped = "";
-  tier.prepare = [](const SparseLayer& layer, int) {
-    return adapt(cuda_emulated::prepare(layer),
-                 [](const auto& handle, const ConstMatrix& x, Trace* trace) {
-                   return cuda_emulated::sparse(handle, x, trace);
-                 });
-  };
+  tier.prepare = prepare_on_device;
 #endif
   return tier;
 }

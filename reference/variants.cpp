@@ -45,6 +45,28 @@ Index width(const Layer& layer) {
   return std::visit(of, layer);
 }
 
+LayerSizes sizes(const Layer& layer) {
+  const Experts& experts = std::visit(
+      [](const auto& l) -> const Experts& { return l.experts; }, layer);
+  struct {
+    Index operator()(const SparseLayer& l) { return l.router.config.chosen; }
+    Index operator()(const DenseLayer& l) { return l.gate.weight.rows(); }
+    Index operator()(const ExpertChoiceLayer& l) { return l.places; }
+    Index operator()(const SoftLayer& l) { return l.slots; }
+    Index operator()(const HierarchicalLayer& l) {
+      return l.outer.config.chosen * l.inner[0].config.chosen;
+    }
+  } chosen;
+  LayerSizes size{.experts = count(experts),
+                  .width = width(layer),
+                  .hidden = experts.ffn.empty() ? 0 : experts.ffn[0].up.rows(),
+                  .chosen = std::visit(chosen, layer),
+                  .shared_hidden = 0};
+  if (const auto* sparse = std::get_if<SparseLayer>(&layer))
+    size.shared_hidden = sizes(*sparse).shared_hidden;
+  return size;
+}
+
 void validate(const Layer& layer) {
   std::visit([](const auto& one) { validate(one); }, layer);
 }

@@ -76,6 +76,9 @@ using Layer = std::variant<SparseLayer, DenseLayer, ExpertChoiceLayer,
 std::string_view variant_name(const Layer& layer);
 /// D, the width of the layer's tokens.
 Index width(const Layer& layer);
+/// E, D, F, K, shared F. K is what a token visits: E of dense, K1*K2 of
+/// hierarchical; of expert_choice C, tokens per expert; of soft S.
+LayerSizes sizes(const Layer& layer);
 
 /// Checks every shape and choice of the layer, and that weights are finite
 /// if the layer asks for it. Throws Error naming what is wrong and where.

@@ -7,6 +7,7 @@
 #include "reference/presets.h"
 #include "reference/sparse.h"
 #include "tests/support/covering.h"
+#include "tests/support/rows.h"
 #include "tests/support/tiers_run.h"
 #if defined(EXACTMOE_HAS_CUDA_EMULATED)
 #include "cuda/emulator/cuda_on_cpu.h"
@@ -27,7 +28,7 @@ constexpr unsigned kDesigns = 4;
 
 Case case_of(const DesignRow& row, check::Family family) {
   Case c;
-  c.preset = presets()[std::size_t(row[0])].name;
+  c.preset = rows_of("sparse")[std::size_t(row[0])].name;
   c.route = check::parse_case("route=" + kRoutes[std::size_t(row[1])]).route;
   c.T = kTokens[std::size_t(row[2])];
   c.D = kWidths[std::size_t(row[3])];
@@ -51,7 +52,7 @@ std::vector<Case> cases_of(check::Family family) {
     const Case c = case_of(row, family);
     return work(c) <= 3e7 && weights(c) <= 3e6;
   };
-  const std::vector<int> levels{int(presets().size()), int(kRoutes.size()), int(kTokens.size()),
+  const std::vector<int> levels{int(rows_of("sparse").size()), int(kRoutes.size()), int(kTokens.size()),
                                 int(kWidths.size()),   int(kWidths.size()), int(kExperts.size()),
                                 int(kShared.size())};
   std::vector<Case> cases;
@@ -87,7 +88,7 @@ void compare_all(check::Family family, const std::map<std::string, int>& pinned)
   const std::vector<Case> cases = cases_of(family);
   for (std::size_t i = 0; i < cases.size(); i++) {
     const Case& c = cases[i];
-    const SparseLayer layer = check::make_layer(c);
+    const SparseLayer layer = check::make_sparse_layer(c);
     const Matrix x = check::make_tokens(c);
     Recording expected;
     reference::sparse(layer, x, &expected);
@@ -132,7 +133,7 @@ TEST(Grid, Wild) {
 // The layer of the case with choices that no preset combines: score, key, raw weight,
 // normalisation, weight on, group score, groups left out, nonlinearity, gated, limit, biases.
 SparseLayer layer_with_options(const Case& c, const DesignRow& row) {
-  SparseLayer layer = check::make_layer(c);
+  SparseLayer layer = check::make_sparse_layer(c);
   RouterConfig& r = layer.router.config;
   r.score = static_cast<Score>(row[0]);
   r.key = static_cast<SelectionKey>(row[1]);
@@ -218,7 +219,7 @@ TEST(Grid, EveryPairOccurs) {
           fmt::format("E{} K{} F{}", c.E, c.K, c.F), fmt::format("{} E{} K{}", c.preset, c.E, c.K),
           fmt::format("{} {} {}", c.preset, int(c.route.kind), c.route.exponent)})
       seen.insert(pair);
-  EXPECT_EQ(seen.size(), 9U * 8 + 8 * 8 + 10 * 8 + presets().size() * 10 + presets().size() * 4);
+  EXPECT_EQ(seen.size(), 9U * 8 + 8 * 8 + 10 * 8 + rows_of("sparse").size() * 10 + rows_of("sparse").size() * 4);
 }
 
 }  // namespace

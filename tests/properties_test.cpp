@@ -11,12 +11,13 @@
 #include "reference/presets.h"
 #include "reference/sparse.h"
 #include "tests/support/tiers_run.h"
+#include "tests/support/rows.h"
 
 namespace moe::test {
 namespace {
 
 using check::Case;
-using check::make_layer;
+using check::make_sparse_layer;
 using check::make_tokens;
 using check::parse_case;
 using check::Tier;
@@ -40,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(, EveryTier, ::testing::Range<std::size_t>(0, 4), [](co
 
 std::vector<Case> some_cases() {
   std::vector<Case> cases;
-  for (const Preset& row : presets())
+  for (const Preset& row : dropless_rows())
     for (const char* rest : {" T=13 D=9 F=7 E=8 K=2 seed=3 gen=normal route=skew:1",
                              " T=13 D=18 F=5 E=6 K=3 seed=4 gen=wild route=uniform"})
       cases.push_back(parse_case("preset=" + std::string(row.name) + rest));
@@ -49,7 +50,7 @@ std::vector<Case> some_cases() {
 
 TEST_P(EveryTier, SplittingABatchChangesNothing) {
   for (const Case& c : some_cases()) {
-    const SparseLayer layer = make_layer(c);
+    const SparseLayer layer = make_sparse_layer(c);
     const Matrix x = make_tokens(c);
     const Pass whole = run(tier(), layer, x);
     Index first = 0;
@@ -70,7 +71,7 @@ TEST_P(EveryTier, SplittingABatchChangesNothing) {
 
 TEST_P(EveryTier, PermutingTokensPermutesOutputs) {
   for (const Case& c : some_cases()) {
-    const SparseLayer layer = make_layer(c);
+    const SparseLayer layer = make_sparse_layer(c);
     const Matrix x = make_tokens(c);
     const Pass before = run(tier(), layer, x);
     Matrix moved(c.T, c.D);
@@ -90,7 +91,7 @@ TEST_P(EveryTier, OneExpertIsTheDenseNetwork) {
   for (const char* name :
        {"mixtral", "olmoe", "qwen3_moe", "gpt_oss", "granite", "dbrx", "phimoe"}) {
     const Case c = parse_case(std::string("preset=") + name + " T=6 D=10 F=7 E=1 K=1 seed=8");
-    const SparseLayer layer = make_layer(c);
+    const SparseLayer layer = make_sparse_layer(c);
     const Matrix x = make_tokens(c);
     const Pass pass = run(tier(), layer, x);
     EXPECT_TRUE(same_bits(Matrix::Ones(6, 1), stage(pass.trace, "weights"))) << name;
@@ -105,7 +106,7 @@ TEST_P(EveryTier, OneExpertIsTheDenseNetwork) {
 // Experts that return their input: y = x times the sum of the weights.
 TEST_P(EveryTier, IdentityExpertsGiveTheTokensBack) {
   const Case c = parse_case("preset=granite T=17 D=6 F=6 E=8 K=4 seed=2");
-  SparseLayer layer = make_layer(c);
+  SparseLayer layer = make_sparse_layer(c);
   layer.experts.activation = {.function = Nonlinearity::identity, .gated = false};
   for (Ffn& ffn : layer.experts.ffn) {
     ffn.gate.resize(0, 0);
@@ -123,7 +124,7 @@ TEST_P(EveryTier, IdentityExpertsGiveTheTokensBack) {
 
 TEST_P(EveryTier, ThreadsAndRepetitionChangeNothing) {
   for (const Case& c : some_cases()) {
-    const SparseLayer layer = make_layer(c);
+    const SparseLayer layer = make_sparse_layer(c);
     const Matrix x = make_tokens(c);
     const Pass one = run(tier(), layer, x, 1);
     for (const int threads : {0, 1, 2, 5})
@@ -136,7 +137,7 @@ TEST_P(EveryTier, ThreadsAndRepetitionChangeNothing) {
 TEST_P(EveryTier, ATraceChangesNothing) {
   for (const Case& c : some_cases()) {
     const Matrix x = make_tokens(c);
-    const auto prepared = tier().prepare(make_layer(c), 2);
+    const auto prepared = tier().prepare(make_sparse_layer(c), 2);
     Recording trace;
     const Matrix with = prepared->run(x, &trace);
     ASSERT_TRUE(same_bits(with, prepared->run(x, nullptr))) << c.text();
@@ -146,7 +147,7 @@ TEST_P(EveryTier, ATraceChangesNothing) {
 
 TEST_P(EveryTier, StagesComeInOrderWithTheirShapes) {
   const Case c = parse_case("preset=qwen2_moe T=3 D=4 F=5 E=6 K=2 shared=7");
-  const Pass pass = run(tier(), make_layer(c), make_tokens(c));
+  const Pass pass = run(tier(), make_sparse_layer(c), make_tokens(c));
   const std::vector<std::pair<std::string, Shape>> expected{
       {"logits", {3, 6}},    {"scores", {3, 6}},     {"selected", {3, 2}}, {"weights", {3, 2}},
       {"positions", {3, 2}}, {"dispatched", {6, 4}}, {"hidden", {6, 5}},   {"expert_out", {6, 4}},
@@ -164,7 +165,7 @@ TEST_P(EveryTier, PermutingExpertsRenamesThem) {
   for (const char* name : {"gpt_oss", "granite", "llama4", "deepseek_v3"}) {
     const Case c =
         parse_case(std::string("preset=") + name + " T=15 D=8 F=6 E=8 K=3 groups=1 kept=1 seed=6");
-    const SparseLayer layer = make_layer(c);
+    const SparseLayer layer = make_sparse_layer(c);
     const Matrix x = make_tokens(c);
     const Pass before = run(tier(), layer, x);
     SparseLayer renamed = layer;
@@ -189,7 +190,7 @@ TEST_P(EveryTier, PermutingExpertsRenamesThem) {
 TEST_P(EveryTier, OutputIsRoutedPlusShared) {
   for (const char* name : {"qwen2_moe", "deepseek_v2", "llama4", "mixtral"}) {
     const Case c = parse_case(std::string("preset=") + name + " T=7 D=6 F=5 E=4 K=1 seed=9");
-    SparseLayer layer = make_layer(c);
+    SparseLayer layer = make_sparse_layer(c);
     const Matrix x = make_tokens(c);
     Pass pass = run(tier(), layer, x);
     Matrix sum = stage(pass.trace, "combined");
@@ -208,7 +209,7 @@ TEST_P(EveryTier, OutputIsRoutedPlusShared) {
 
 TEST_P(EveryTier, ScaleIsLinearForPowersOfTwo) {
   const Case c = parse_case("preset=deepseek_v2 T=7 D=6 F=5 E=8 K=3 seed=9");
-  SparseLayer layer = make_layer(c);
+  SparseLayer layer = make_sparse_layer(c);
   const Matrix x = make_tokens(c);
   layer.router.config.scale = 1;
   const Pass one = run(tier(), layer, x);
@@ -224,7 +225,7 @@ TEST_P(EveryTier, NonFiniteIsRefusedUnlessAllowed) {
   const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
                        std::numeric_limits<float>::infinity()};
   for (const float value : bad) {
-    SparseLayer layer = make_layer(c);
+    SparseLayer layer = make_sparse_layer(c);
     Matrix x = make_tokens(c);
     x(2, 3) = value;
     EXPECT_THROW(run(tier(), layer, x), Error);
@@ -235,7 +236,7 @@ TEST_P(EveryTier, NonFiniteIsRefusedUnlessAllowed) {
     EXPECT_TRUE(same_trace(expected, pass.trace, tier().name, c.text()));
     EXPECT_TRUE(pass.y.row(1).allFinite());  // other tokens do not notice
     EXPECT_FALSE(pass.y.row(2).allFinite());
-    layer = make_layer(c);
+    layer = make_sparse_layer(c);
     layer.experts.ffn[3].down(1, 2) = value;
     EXPECT_THROW(run(tier(), layer, make_tokens(c)), Error);
   }
@@ -247,7 +248,7 @@ TEST_P(EveryTier, NanRanksLast) {
     for (const Index K : {3, 4}) {
       const Case c = parse_case(std::string("preset=") + name +
                                 " T=9 D=6 F=5 E=4 groups=1 kept=1 K=" + std::to_string(K));
-      SparseLayer layer = make_layer(c);
+      SparseLayer layer = make_sparse_layer(c);
       layer.nonfinite = NonFinite::allow;
       layer.router.weight(1, 2) = std::numeric_limits<float>::quiet_NaN();
       const Matrix x = make_tokens(c);
@@ -266,7 +267,7 @@ TEST_P(EveryTier, NanRanksLast) {
 // A column of NaN weights in a softmax router spoils all scores; the choice is then by index.
 TEST_P(EveryTier, AllScoresNanChoosesByIndex) {
   const Case c = parse_case("preset=mixtral T=3 D=6 F=5 E=6 K=3");
-  SparseLayer layer = make_layer(c);
+  SparseLayer layer = make_sparse_layer(c);
   layer.nonfinite = NonFinite::allow;
   layer.router.weight(4, 0) = std::numeric_limits<float>::quiet_NaN();
   const Pass pass = run(tier(), layer, make_tokens(c));
@@ -277,9 +278,9 @@ TEST_P(EveryTier, AllScoresNanChoosesByIndex) {
 
 // Equal logits everywhere, zeros of both signs: smaller indices win.
 TEST_P(EveryTier, TiesGoToSmallerIndices) {
-  for (const Preset& row : presets()) {
+  for (const Preset& row : dropless_rows()) {
     const Case c = parse_case("preset=" + std::string(row.name) + " T=5 D=4 F=3 E=8 K=4");
-    SparseLayer layer = make_layer(c);
+    SparseLayer layer = make_sparse_layer(c);
     layer.router.weight.setZero();
     layer.router.weight.row(2).setConstant(-0.0F);
     if (layer.router.bias.size() != 0) layer.router.bias.setZero();
@@ -295,7 +296,7 @@ TEST_P(EveryTier, EqualTokensGetEqualOutputs) {
   for (const Case& c : some_cases()) {
     Matrix x = make_tokens(c);
     x.row(11) = x.row(2);
-    const Pass pass = run(tier(), make_layer(c), x, 2);
+    const Pass pass = run(tier(), make_sparse_layer(c), x, 2);
     EXPECT_TRUE(same_bits(pass.y.row(2), pass.y.row(11))) << c.text();
   }
 }

@@ -155,7 +155,7 @@ int run(const Request& request) {
   const double needed = 8.0 * 3 * static_cast<double>(c.D) * static_cast<double>(c.F) * static_cast<double>(c.E);
   if (needed > 0.8 * memory_bytes())
     throw Error(fmt::format("--shape: expected a layer that fits twice into {:.1f} GB of memory, found {:.1f} GB of weights", memory_bytes() / 1e9, needed / 2e9));
-  const SparseLayer layer = check::make_layer(c);
+  const SparseLayer layer = check::make_sparse_layer(c);
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   const Load load = make_load(tier, layer, c, threads);
   if (const auto comparison = compare_with_reference(load, layer); !comparison.equal()) {

@@ -78,7 +78,7 @@ int run(const Request& request) {
   const Selection selection = select(options.tiers);
   const check::Case c = check::parse_case(request.line);
   if (!request.against.empty()) moe::preset(request.against);  // is there one?
-  const SparseLayer layer = check::make_layer(c);
+  const Layer layer = check::make_layer(c);
   const Matrix x = check::make_tokens(c);
   const Report report = examine(layer, x, {}, selection, options.threads);
   const Recording& trace = report.run.runs.front().trace;

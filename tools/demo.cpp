@@ -179,9 +179,10 @@ CheckpointResult run_checkpoint(const std::string& folder, const Selection& sele
   c.storage = model.info().storage;
   for (const Index L : c.info.moe_layers) {
     busy(fmt::format("{}, layer {}", c.name, L));
-    const SparseLayer layer = model.load_layer(L);
+    const Layer loaded = model.load_layer(L);
+    const SparseLayer& layer = std::get<SparseLayer>(loaded);
     const Capture capture = read_capture(captures, L, sizes(layer));
-    add_layer(c, L, layer, examine(layer, capture.input, capture.expected, selection, threads, kSecondsForSpeed), folder);
+    add_layer(c, L, layer, examine(loaded, capture.input, capture.expected, selection, threads, kSecondsForSpeed), folder);
   }
   return c;
 }

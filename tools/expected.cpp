@@ -80,12 +80,6 @@ Verdict judge_weights(const Expected& expected, const IntMatrix& selected, const
   return v;
 }
 
-MatrixD to_matrix_f64(const io::Array& array, Index rows, Index columns) {
-  io::expect_shape(array, {rows, columns});
-  const std::vector<double> values = io::to_f64(array);
-  return Eigen::Map<const MatrixD>(values.data(), rows, columns);
-}
-
 IntMatrix to_choices(const io::Array& array, Index rows, Index columns, Index E) {
   io::expect_shape(array, {rows, columns});
   const std::vector<std::int32_t> values = io::to_i32(array);
@@ -96,17 +90,54 @@ IntMatrix to_choices(const io::Array& array, Index rows, Index columns, Index E)
 
 }  // namespace
 
-std::vector<Verdict> judge(const SparseLayer& layer, const Matrix& x, const Recording& trace, const Expected& expected) {
+MatrixD rows_of(const io::Array& array, Index rows, Index columns) {
+  Index size = 1, inner = 1;
+  for (const Index n : array.shape) size *= n;
+  for (std::size_t i = array.shape.size(); i > 0 && inner < columns; i--) inner *= array.shape[i - 1];
+  if (size != rows * columns || inner != columns)
+    throw Error(fmt::format("{}: expected {} rows of {} values, found {}", io::place_of(array), rows, columns, io::to_text(array.shape)));
+  const std::vector<double> values = io::to_f64(array);
+  return Eigen::Map<const MatrixD>(values.data(), rows, columns);
+}
+
+namespace {
+
+// The bounds of a layer that has derived ones; else infinite, so that the relative limit alone counts.
+check::Bounded bounds_of(const Layer& layer, const Matrix& x, const Recording& trace) {
+  const auto* sparse = std::get_if<SparseLayer>(&layer);
+  if (sparse != nullptr && !sparse->capacity && sparse->router.config.later == LaterSlots::all)
+    return check::bound(*sparse, x, integers(trace, "selected"));
+  const LayerSizes size = sizes(layer);
+  const auto unlimited = [&](Index columns) -> MatrixD {
+    return MatrixD::Constant(x.rows(), columns, std::numeric_limits<double>::infinity());
+  };
+  return {.output = {}, .output_bound = unlimited(size.width), .weights = {}, .weights_bound = unlimited(size.chosen), .logits = {},
+          .logits_bound = unlimited(size.experts)};
+}
+
+Verdict judge_other(const ExpectedArray& array, const Recording& trace, double relative) {
+  const MatrixD found = array.found(trace);
+  expect_same_shape(array.name.c_str(), array.values, found);
+  Verdict v{.name = array.name};
+  const double limit = array.exact ? 0 : limit_of(array.values, relative);
+  for (Index i = 0; i < found.size(); i++) compare_value(v, array.values.data()[i], found.data()[i], limit);
+  return v;
+}
+
+}  // namespace
+
+std::vector<Verdict> judge(const Layer& layer, const Matrix& x, const Recording& trace, const Expected& expected) {
   std::vector<Verdict> verdicts;
   if (expected.empty()) return verdicts;
-  const IntMatrix selected = integers(trace, "selected");
-  const check::Bounded bounds = check::bound(layer, x, selected);
+  const check::Bounded bounds = bounds_of(layer, x, trace);
   if (expected.output)
     verdicts.push_back(judge_numbers("output", *expected.output, numbers(trace, "output"), bounds.output_bound, expected.relative_limit));
-  if (expected.selected) verdicts.push_back(judge_selected(*expected.selected, selected, expected.ordered));
-  if (expected.weights) verdicts.push_back(judge_weights(expected, selected, numbers(trace, "weights"), bounds.weights_bound));
+  if (expected.selected) verdicts.push_back(judge_selected(*expected.selected, integers(trace, "selected"), expected.ordered));
+  if (expected.weights)
+    verdicts.push_back(judge_weights(expected, integers(trace, "selected"), numbers(trace, "weights"), bounds.weights_bound));
   if (expected.logits)
     verdicts.push_back(judge_numbers("logits", *expected.logits, numbers(trace, "logits"), bounds.logits_bound, expected.relative_limit));
+  for (const ExpectedArray& array : expected.others) verdicts.push_back(judge_other(array, trace, expected.relative_limit));
   return verdicts;
 }
 
@@ -146,10 +177,10 @@ bool all_ok(const std::vector<Verdict>& verdicts) {
 
 Expected read_expected(const io::ArrayTable& arrays, const ArrayNames& names, Index T, const LayerSizes& sizes) {
   Expected e;
-  if (const io::Array* a = arrays.find(names.output)) e.output = to_matrix_f64(*a, T, sizes.width);
+  if (const io::Array* a = arrays.find(names.output)) e.output = rows_of(*a, T, sizes.width);
   if (const io::Array* a = arrays.find(names.selected)) e.selected = to_choices(*a, T, sizes.chosen, sizes.experts);
-  if (const io::Array* a = arrays.find(names.weights)) e.weights = to_matrix_f64(*a, T, sizes.chosen);
-  if (const io::Array* a = arrays.find(names.logits)) e.logits = to_matrix_f64(*a, T, sizes.experts);
+  if (const io::Array* a = arrays.find(names.weights)) e.weights = rows_of(*a, T, sizes.chosen);
+  if (const io::Array* a = arrays.find(names.logits)) e.logits = rows_of(*a, T, sizes.experts);
   return e;
 }
 

@@ -1,12 +1,13 @@
 // What other software computed for a layer, and how far from it this library may lie.
 #pragma once
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "reference/io/array_table.h"
-#include "reference/layer.h"
+#include "reference/variants.h"
 #include "reference/trace.h"
 #include "tools/output.h"
 
@@ -15,17 +16,26 @@ namespace moe::tools {
 /// Row-major matrix of binary64 numbers.
 using MatrixD = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
+/// One more array and where a trace holds the same.
+struct ExpectedArray {
+  std::string name;  ///< of the verdict
+  MatrixD values;
+  std::function<MatrixD(const Recording&)> found;  ///< of the same shape
+  bool exact = false;  ///< whole numbers: no distance at all
+};
+
 /// Expectations in binary64; whatever is absent is not compared.
 struct Expected {
   std::optional<MatrixD> output;      ///< [T,D]
   std::optional<IntMatrix> selected;  ///< [T,K], best first
   std::optional<MatrixD> weights;     ///< [T,K], in the order of `selected`
   std::optional<MatrixD> logits;      ///< [T,E]
+  std::vector<ExpectedArray> others;  ///< what only some variants have
   bool ordered = true;                ///< false: `selected` is a set, its order means nothing
   /// A value must also be this close, relative to the largest expected one of its array.
   double relative_limit = std::numeric_limits<double>::infinity();
 
-  bool empty() const { return !output && !selected && !weights && !logits; }
+  bool empty() const { return !output && !selected && !weights && !logits && others.empty(); }
 };
 
 /// How one array compares with what was expected.
@@ -40,8 +50,8 @@ struct Verdict {
 };
 
 /// Compares the stages of a trace with the expectations: choices must agree, a number may differ by the derived bound
-/// (check/bound.h) and by the relative limit, whichever is smaller. Throws Error where a shape is not that of the trace.
-std::vector<Verdict> judge(const SparseLayer& layer, const Matrix& x, const Recording& trace, const Expected& expected);
+/// (check/bound.h: token choice without a limit on places) and by the relative limit, whichever is smaller. Throws Error where a shape is not that of the trace.
+std::vector<Verdict> judge(const Layer& layer, const Matrix& x, const Recording& trace, const Expected& expected);
 
 /// {"output":{"max_abs_error":e,"bound":b,"ok":true},"selected":{"mismatches":0,"ok":true},...}
 Json expected_json(const std::vector<Verdict>& verdicts);
@@ -56,6 +66,14 @@ bool all_ok(const std::vector<Verdict>& verdicts);
 struct ArrayNames {
   std::string logits, selected, weights, output;
 };
+
+/// Adds what the file holds about its kind of layer beyond output, choices, weights and logits: combine weights after dropping,
+/// numbers of dropped slots and tokens, the scores and lists of expert choice, the mixtures of Soft MoE.
+/// Throws Error naming file and array, expected and found.
+void add_variant_arrays(const io::ArrayTable& arrays, const Layer& layer, Index T, Expected& expected);
+
+/// The array as a matrix: its last axes must be `columns` values, whatever is before them `rows`.
+MatrixD rows_of(const io::Array& array, Index rows, Index columns);
 
 /// Reads those of the arrays that are there, for T tokens. Throws Error naming file and array, expected and found.
 Expected read_expected(const io::ArrayTable& arrays, const ArrayNames& names, Index T, const LayerSizes& sizes);

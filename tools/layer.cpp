@@ -22,7 +22,9 @@ constexpr double kLayerFileLimit = 1e-5;
 Expected expectations(const io::LayerFile& file) {
   Expected e = read_expected(file.arrays, {"out.router_logits", "out.topk_idx", "out.topk_w", "out.y"}, file.x.rows(), sizes(file.layer));
   e.relative_limit = kLayerFileLimit;
-  e.ordered = file.layer.router.config.score != Score::sigmoid;  // DeepSeek's own order of the chosen is not defined
+  if (const auto* sparse = std::get_if<SparseLayer>(&file.layer))
+    e.ordered = sparse->router.config.score != Score::sigmoid;  // DeepSeek's own order of the chosen is not defined
+  add_variant_arrays(file.arrays, file.layer, file.x.rows(), e);
   return e;
 }
 
@@ -35,12 +37,12 @@ int run(const Request& request) {
   if (!options.out.empty()) io::write_trace(options.out, report.run.runs.front().trace);
   if (report.verdicts.empty()) note(request.file + ": no expectations: ok means that the tiers are equal");
   if (options.json) {
-    Json json{{"file", request.file}, {"variant", "sparse"}};
+    Json json{{"file", request.file}, {"variant", variant_name(file.layer)}};
     if (!file.name.empty()) json["name"] = file.name;
     add_report(json, report, selection);
     print_json(json);
   } else {
-    print(fmt::format("{}  {}, T {}\n{}\n", paint(Ink::title, file.name.empty() ? request.file : file.name), describe(sizes(file.layer)),
+    print(fmt::format("{}  {}, T {}\n{}\n", paint(Ink::title, file.name.empty() ? request.file : file.name), describe(file.layer),
                       file.x.rows(), describe(selection)));
     print(describe(report, "moe layer " + quoted(request.file)));
   }

@@ -17,7 +17,13 @@ struct Variant {
   const char* what;
 };
 
-constexpr Variant kVariants[] = {{"sparse", "token choice: every token picks its K experts, with shared experts where a model has them"}};
+constexpr Variant kVariants[] = {
+    {"sparse", "token choice: every token picks its K experts; places per expert may be limited"},
+    {"dense", "every token visits all experts, weighted by a gate"},
+    {"expert_choice", "every expert picks its C tokens of a batch"},
+    {"soft", "slots are mixtures of tokens, outputs mixtures of slots"},
+    {"hierarchical", "a token picks groups of experts, then experts in each"},
+};
 
 Json to_json() {
   Json j;
@@ -26,6 +32,7 @@ Json to_json() {
   for (const Preset& p : presets()) {
     const LayerSizes& s = p.published;
     j["presets"].push_back({{"name", p.name},
+                            {"variant", p.variant},
                             {"model", p.model},
                             {"sizes", {{"E", s.experts}, {"K", s.chosen}, {"D", s.width}, {"F", s.hidden}, {"shared_F", s.shared_hidden}}},
                             {"source", p.source}});
@@ -46,10 +53,10 @@ std::string to_text() {
   std::string s = paint(Ink::title, "variants") + "\n";
   for (const Variant& v : kVariants) s += fmt::format("  {}  {}\n", v.name, v.what);
   s += heading("presets") + paint(Ink::dim, "  the sizes are those of the published model") + "\n";
-  Table presets_table({"name", "model", "E", "K", "D", "F", "shared F"});
+  Table presets_table({"name", "variant", "model", "E", "K", "D", "F", "shared F"});
   for (const Preset& p : presets()) {
     const LayerSizes& z = p.published;
-    presets_table.add({std::string(p.name), std::string(p.model), std::to_string(z.experts), std::to_string(z.chosen), std::to_string(z.width),
+    presets_table.add({std::string(p.name), std::string(p.variant), std::string(p.model), std::to_string(z.experts), std::to_string(z.chosen), std::to_string(z.width),
                        std::to_string(z.hidden), std::to_string(z.shared_hidden)});
   }
   s += presets_table.text() + heading("tiers");

@@ -91,9 +91,10 @@ int run(const Request& request) {
   bool equal = true, ok = true;
   Recording all;
   for (const Index L : layers) {
-    const SparseLayer layer = model.load_layer(L);
+    const Layer loaded = model.load_layer(L);
+    const SparseLayer& layer = std::get<SparseLayer>(loaded);
     const Capture capture = input ? read_capture(*input, L, sizes(layer)) : Capture{generated_tokens(L, sizes(layer).width), {}};
-    const Report report = examine(layer, capture.input, capture.expected, selection, options.threads);
+    const Report report = examine(loaded, capture.input, capture.expected, selection, options.threads);
     equal = equal && report.equal();
     ok = ok && report.ok();
     if (!options.out.empty()) append(all, report.run.runs.front().trace, L, layers.size() > 1);

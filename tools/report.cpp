@@ -4,7 +4,7 @@
 
 namespace moe::tools {
 
-Report examine(const SparseLayer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
+Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
                double seconds) {
   Report report{.run = run_tiers(layer, x, selection, threads, seconds), .verdicts = {}};
   report.verdicts = judge(layer, x, report.run.runs.front().trace, expected);
@@ -34,6 +34,14 @@ std::string describe(const Selection& selection) {
 
 std::string describe(const LayerSizes& s) {
   std::string text = fmt::format("E {}, K {}, D {}, F {}", s.experts, s.chosen, s.width, s.hidden);
+  if (s.shared_hidden > 0) text += fmt::format(", shared F {}", s.shared_hidden);
+  return text;
+}
+
+std::string describe(const Layer& layer) {
+  LayerSizes s = sizes(layer);
+  const char letter = std::holds_alternative<SoftLayer>(layer) ? 'S' : std::holds_alternative<ExpertChoiceLayer>(layer) ? 'C' : 'K';
+  std::string text = fmt::format("{}: E {}, {} {}, D {}, F {}", variant_name(layer), s.experts, letter, s.chosen, s.width, s.hidden);
   if (s.shared_hidden > 0) text += fmt::format(", shared F {}", s.shared_hidden);
   return text;
 }

@@ -19,7 +19,7 @@ struct Report {
 };
 
 /// Runs the layer on the tiers and compares with the expectations.
-Report examine(const SparseLayer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
+Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
                double seconds = 0);
 
 /// Adds "stages", "equal", "expected", "ok" and "skipped" to an object.
@@ -33,6 +33,9 @@ std::string describe(const Selection& selection);
 
 /// "mixtral-like: E 8, K 2, D 64, F 96": sizes in the letters of the axes.
 std::string describe(const LayerSizes& sizes);
+
+/// "soft: E 4, S 3, D 64, F 96": variant and sizes.
+std::string describe(const Layer& layer);
 
 /// A word for a shell: in single quotes where it needs them.
 std::string quoted(const std::string& word);

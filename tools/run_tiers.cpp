@@ -49,7 +49,7 @@ double run_once(const check::Prepared& prepared, const Matrix& x, Matrix& y) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-TierRun run_tier(const check::Tier& tier, const SparseLayer& layer, const Matrix& x, int threads, double seconds) {
+TierRun run_tier(const check::Tier& tier, const Layer& layer, const Matrix& x, int threads, double seconds) {
   TierRun r;
   r.tier = &tier;
   const auto prepared = tier.prepare(layer, threads);
@@ -129,7 +129,7 @@ std::uint64_t LayerRun::fingerprint() const {
   return h;
 }
 
-LayerRun run_tiers(const SparseLayer& layer, const Matrix& x, const Selection& selection, int threads, double seconds) {
+LayerRun run_tiers(const Layer& layer, const Matrix& x, const Selection& selection, int threads, double seconds) {
   LayerRun all;
   for (const check::Tier* tier : selection.tiers) {
     all.runs.push_back(run_tier(*tier, layer, x, threads, seconds));

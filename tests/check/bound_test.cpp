@@ -15,6 +15,7 @@
 #include "reference/presets.h"
 #include "reference/router.h"
 #include "reference/sparse.h"
+#include "tests/support/rows.h"
 
 namespace moe::check {
 namespace {
@@ -72,7 +73,7 @@ TEST(Bound, HoldsForEveryPresetFamilyAndRoute) {
   for (const char* family : {"exact", "normal", "wild"}) {
     Ratios logits, weights, output;
     int cases = 0;
-    for (const Preset& row : presets())
+    for (const Preset& row : test::dropless_rows())
       for (const char* route : {"uniform", "skew:1.2", "one", "empty"})
         for (const char* sizes : {"T=16 D=16 F=24 E=8 K=2", "T=8 D=64 F=33 E=16 K=4",
                                   "T=8 D=1 F=1 E=3 K=3", "T=12 D=7 F=100 E=5 K=1"})
@@ -80,7 +81,7 @@ TEST(Bound, HoldsForEveryPresetFamilyAndRoute) {
             Case c = parse_case("preset=" + std::string(row.name) + " gen=" + family +
                                 " route=" + route + " " + sizes);
             c.seed = std::uint64_t(seed);
-            const Judged r = judge(make_layer(c), make_tokens(c));
+            const Judged r = judge(make_sparse_layer(c), make_tokens(c));
             const std::size_t before[] = {logits.values.size(), weights.values.size(),
                                           output.values.size()};
             logits.add(r.logits, r.bounded.logits, r.bounded.logits_bound);
@@ -124,7 +125,7 @@ TEST(Bound, HoldsForEveryOption) {
           for (int f = 0; f < 7; f++)
             for (const bool gated : {true, false}) {
               Case c = parse_case("preset=qwen2_moe T=6 D=12 F=10 E=6 K=3 seed=4");
-              SparseLayer layer = make_layer(c);
+              SparseLayer layer = make_sparse_layer(c);
               RouterConfig& config = layer.router.config;
               config.score = score;
               config.raw_weight = raw;
@@ -200,11 +201,11 @@ TEST(Bound, FunctionsAreTheContracts) {
 
 TEST(Bound, NoticesOnePartInAHundredThousand) {
   int noticed_router = 0, noticed_down = 0, noticed_weights = 0, cases = 0;
-  for (const Preset& row : presets())
+  for (const Preset& row : test::dropless_rows())
     for (int seed = 1; seed <= 20; seed++) {
       Case c = parse_case("preset=" + std::string(row.name) + " T=16 D=16 F=24 E=4 K=2");
       c.seed = std::uint64_t(seed);
-      const SparseLayer layer = make_layer(c);
+      const SparseLayer layer = make_sparse_layer(c);
       const Matrix x = make_tokens(c);
       const Judged good = judge(layer, x);
       const auto broken = [&](const std::function<void(SparseLayer&)>& plant) {
@@ -240,7 +241,7 @@ TEST(Bound, NoticesOnePartInAHundredThousand) {
 
 TEST(Bound, SaysNothingWhereBinary32Overflows) {
   const Case c = parse_case("preset=mixtral T=2 D=4 F=4 E=2 K=1");
-  SparseLayer layer = make_layer(c);
+  SparseLayer layer = make_sparse_layer(c);
   for (Ffn& ffn : layer.experts.ffn) ffn.down *= 1e38F;
   Matrix x = make_tokens(c);
   x.row(1) *= 1e6F;
@@ -250,7 +251,7 @@ TEST(Bound, SaysNothingWhereBinary32Overflows) {
 
 TEST(Bound, RefusesAChoiceThatMakesNoSense) {
   const Case c = parse_case("preset=mixtral T=2 D=4 F=4 E=2 K=1");
-  const SparseLayer layer = make_layer(c);
+  const SparseLayer layer = make_sparse_layer(c);
   const Matrix x = make_tokens(c);
   EXPECT_THROW(bound(layer, x, IntMatrix::Constant(2, 1, 2)), Error);
   EXPECT_THROW(bound(layer, x, IntMatrix::Constant(2, 1, -1)), Error);

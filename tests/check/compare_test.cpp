@@ -18,7 +18,7 @@ namespace {
 Recording trace_of(const char* line) {
   const Case c = parse_case(line);
   Recording trace;
-  reference::sparse(make_layer(c), make_tokens(c), &trace);
+  reference::sparse(make_sparse_layer(c), make_tokens(c), &trace);
   return trace;
 }
 

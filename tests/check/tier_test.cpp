@@ -64,11 +64,11 @@ TEST(Tiers, PreparedLayerOutlivesTheLayerItWasMadeOf) {
   const Case c = parse_case("preset=qwen2_moe T=3 D=5 F=4 E=4 K=2");
   const Matrix x = make_tokens(c);
   Recording expected;
-  tiers()[0].prepare(make_layer(c), 1)->run(x, &expected);
+  tiers()[0].prepare(make_sparse_layer(c), 1)->run(x, &expected);
   for (const Tier* tier : select_tiers("")) {
     std::unique_ptr<Prepared> prepared;
     {
-      const SparseLayer layer = make_layer(c);
+      const SparseLayer layer = make_sparse_layer(c);
       prepared = tier->prepare(layer, 1);
     }
     Recording found;
@@ -80,7 +80,7 @@ TEST(Tiers, PreparedLayerOutlivesTheLayerItWasMadeOf) {
 
 TEST(Tiers, BadLayersAreRefusedByAll) {
   const Case c = parse_case("preset=mixtral T=3 D=5 F=4 E=4 K=2");
-  SparseLayer layer = make_layer(c);
+  SparseLayer layer = make_sparse_layer(c);
   const Matrix x = make_tokens(c);
   for (const Tier* tier : select_tiers("")) {
     const auto prepared = tier->prepare(layer, 1);

@@ -54,7 +54,6 @@ TEST(CliErrors, LayerFiles) {
     write_file(folder / "cut.npz", bytes.substr(0, keep));
     expect_refused({"layer", folder / "cut.npz", "--json"}, {"cut.npz"});
   }
-  expect_refused({"layer", data("vectors/layers/expert_choice.npz")}, {"expert_choice.npz", "kind"});
 }
 
 TEST(CliErrors, Models) {

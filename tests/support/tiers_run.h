@@ -18,7 +18,7 @@ struct Pass {
   Matrix y;
 };
 
-inline Pass run(const check::Tier& tier, const SparseLayer& layer, const ConstMatrix& x,
+inline Pass run(const check::Tier& tier, const Layer& layer, const ConstMatrix& x,
                 int threads = 1) {
   Pass pass;
   pass.y = tier.prepare(layer, threads)->run(x, &pass.trace);

@@ -1,0 +1,148 @@
+// The layer of a case, whichever variant it is.
+#include <algorithm>
+
+#include "check/case_values.h"
+#include "reference/presets.h"
+
+namespace moe::check {
+namespace {
+
+// Another stream of numbers for a second router of the same case.
+constexpr std::uint64_t kOuterSeed = 0x9e3779b97f4a7c15u;
+
+// Parts of the scores' sum after which later=until_mass stops; the threshold of above_threshold.
+constexpr float kLaterThreshold = 0.25F;
+
+Experts make_experts(const Case& c, const CaseValues& values) {
+  Experts experts{values.activation(), {}};
+  for (Index e = 0; e < c.E; e++)
+    experts.ffn.push_back(values.network(static_cast<std::uint32_t>(e), c.F, values.activation(),
+                                         preset(c.preset).expert_biases));
+  return experts;
+}
+
+std::optional<Shared> make_shared(const Case& c, const CaseValues& values) {
+  const Preset& row = preset(c.preset);
+  if (row.shared == SharedKind::none) return {};
+  Shared shared{values.activation(), {}, {}};
+  shared.ffn = values.network(kSharedExpert, c.shared == 0 ? c.F : c.shared, shared.activation,
+                              row.expert_biases);
+  if (row.shared == SharedKind::sigmoid_gated) shared.gate = values.shared_gate();
+  return shared;
+}
+
+// The preset's limit on places, or the case's.
+std::optional<Capacity> make_capacity(const Case& c) {
+  std::optional<Capacity> capacity = preset(c.preset).capacity;
+  if (c.C >= 0) {
+    if (!capacity) capacity.emplace();
+    capacity->rule = CapacityRule::fixed;
+    capacity->places = c.C;
+    capacity->priority = c.priority;
+  }
+  if (capacity) capacity->group = c.batch;
+  return capacity;
+}
+
+Router make_router(const Case& c, const CaseValues& values) {
+  const Preset& row = preset(c.preset);
+  Router router;
+  router.config = row.router;
+  router.config.chosen = c.K;
+  router.config.groups = group_limit(c);
+  if (c.later != LaterSlots::all) {
+    router.config.later = c.later;
+    router.config.later_threshold = kLaterThreshold;
+  }
+  router.weight = values.router();
+  if (row.router_bias) router.bias = values.router_bias();
+  if (row.router.key == SelectionKey::score_plus_bias)
+    router.selection_bias = values.selection_bias();
+  return router;
+}
+
+DenseLayer make_dense(const Case& c, const CaseValues& values) {
+  return {make_router(c, values), make_experts(c, values), make_shared(c, values)};
+}
+
+ExpertChoiceLayer make_expert_choice(const Case& c, const CaseValues& values) {
+  ExpertChoiceLayer layer;
+  layer.router = values.router();
+  if (preset(c.preset).router_bias) layer.bias = values.router_bias();
+  layer.group = c.batch;
+  const Index tokens = c.batch == 0 ? c.T : c.batch;
+  layer.places = c.C >= 0 ? c.C : std::max(Index{1}, tokens * c.K / c.E);  // factor K on average
+  layer.experts = make_experts(c, values);
+  layer.shared = make_shared(c, values);
+  return layer;
+}
+
+SoftLayer make_soft(const Case& c, const CaseValues& values) {
+  SoftLayer layer;
+  Case slots = c;
+  slots.E = c.E * c.S;
+  slots.K = 1;
+  slots.groups = 1;
+  layer.phi = CaseValues(slots).router();
+  layer.slots = c.S;
+  layer.group = c.batch;
+  layer.normalisation = preset(c.preset).soft;
+  if (layer.normalisation == SoftNormalisation::rms) {
+    layer.token_gamma = values.shared_gate().row(0).transpose();
+    layer.slot_gamma = values.shared_gate().row(0).transpose();
+  }
+  layer.experts = make_experts(c, values);
+  return layer;
+}
+
+HierarchicalLayer make_hierarchical(const Case& c, const CaseValues& values) {
+  Index E2 = c.inner;
+  if (E2 == 0)
+    for (Index n = 1; n * n <= c.E; n++)
+      if (c.E % n == 0) E2 = n;
+  const Index E1 = c.E / E2;
+  Case outer = c;
+  outer.E = E1;
+  outer.K = std::min(c.K, E1);
+  outer.groups = outer.kept = 0;
+  outer.seed = c.seed ^ kOuterSeed;
+  HierarchicalLayer layer;
+  layer.outer = make_router(outer, CaseValues(outer));
+  const Router all = make_router(c, values);
+  for (Index i = 0; i < E1; i++) {
+    Router router{layer.outer.config, all.weight.middleRows(i * E2, E2), {}, {}};
+    router.config.chosen = std::min(c.K, E2);
+    router.config.groups = {};
+    if (all.bias.size() != 0) router.bias = all.bias.segment(i * E2, E2);
+    if (all.selection_bias.size() != 0)
+      router.selection_bias = all.selection_bias.segment(i * E2, E2);
+    layer.inner.push_back(std::move(router));
+  }
+  layer.outer_capacity = layer.inner_capacity = make_capacity(c);
+  layer.second_group = preset(c.preset).second_group;
+  layer.experts = make_experts(c, values);
+  return layer;
+}
+
+}  // namespace
+
+SparseLayer make_sparse_layer(const Case& c) {
+  const CaseValues values(c);
+  SparseLayer layer;
+  layer.router = make_router(c, values);
+  layer.capacity = make_capacity(c);
+  layer.experts = make_experts(c, values);
+  layer.shared = make_shared(c, values);
+  return layer;
+}
+
+Layer make_layer(const Case& c) {
+  const CaseValues values(c);
+  if (c.variant == "dense") return make_dense(c, values);
+  if (c.variant == "expert_choice") return make_expert_choice(c, values);
+  if (c.variant == "soft") return make_soft(c, values);
+  if (c.variant == "hierarchical") return make_hierarchical(c, values);
+  return make_sparse_layer(c);
+}
+
+}  // namespace moe::check

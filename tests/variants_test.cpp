@@ -1,0 +1,129 @@
+// The variants on all tiers against the reference, bit for bit and stage by stage: generated cases of
+// every preset of a variant, with limits on places, batches that share them, slots and groups. The
+// number of comparisons is pinned.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/support/rows.h"
+#include "tests/support/tiers_run.h"
+#if defined(EXACTMOE_HAS_CUDA_EMULATED)
+#include "cuda/emulator/cuda_on_cpu.h"
+#endif
+
+namespace moe::test {
+namespace {
+
+using check::Case;
+
+// One of the list.
+template <class T, std::size_t n>
+T pick(std::mt19937_64& random, const T (&list)[n]) {
+  return list[random() % n];
+}
+
+// A case of the variant: small sizes, odd ones among them.
+Case random_case(std::string_view variant, std::string_view preset, std::uint64_t seed) {
+  std::mt19937_64 random(seed * 2 + 1);
+  Case c;
+  c.variant = variant;
+  c.preset = preset;
+  c.seed = seed;
+  c.D = pick(random, {Index{1}, Index{2}, Index{5}, Index{16}, Index{33}});
+  c.F = pick(random, {Index{1}, Index{3}, Index{17}, Index{24}});
+  const Index batches = pick(random, {Index{1}, Index{1}, Index{2}, Index{3}});
+  const Index tokens = pick(random, {Index{0}, Index{1}, Index{2}, Index{3}, Index{7}, Index{11}});
+  c.T = batches * tokens;
+  c.batch = batches == 1 ? 0 : tokens;
+  c.E = pick(random, {Index{1}, Index{2}, Index{4}, Index{6}, Index{12}});
+  c.K = 1 + static_cast<Index>(random() % static_cast<std::uint64_t>(std::min(c.E, Index{4})));
+  c.S = pick(random, {Index{1}, Index{2}, Index{3}});
+  c.C = pick(random, {Index{-1}, Index{-1}, Index{0}, Index{1}, Index{2}, Index{5}, Index{40}});
+  c.priority = pick(random, {Priority::choice, Priority::token, Priority::score, Priority::confidence});
+  c.later = pick(random, {LaterSlots::all, LaterSlots::all, LaterSlots::none, LaterSlots::above_threshold,
+                          LaterSlots::until_mass});
+  c.family = pick(random, {check::Family::exact, check::Family::normal, check::Family::wild});
+  c.route.kind = pick(random, {check::Route::Kind::uniform, check::Route::Kind::skew, check::Route::Kind::one,
+                               check::Route::Kind::empty});
+  if (c.route.kind == check::Route::Kind::skew) c.route.exponent = 1;
+  const GroupLimit limit = check::group_limit(c);
+  if (limit.kept * (c.E / limit.count) < c.K) c.K = limit.kept * (c.E / limit.count);
+  return c;
+}
+
+// Which way the emulated kernels' threads take turns.
+void set_order(std::uint64_t i) {
+#if defined(EXACTMOE_HAS_CUDA_EMULATED)
+  using cuda_on_cpu::Order;
+  constexpr Order orders[] = {Order::forward, Order::reverse, Order::random};
+  cuda_on_cpu::Settings settings;
+  settings.order = orders[i % 3];
+  settings.seed = i;
+  cuda_on_cpu::set(settings);
+#else
+  (void)i;
+#endif
+}
+
+constexpr std::uint64_t kEmulatedEvery = 4;  // the emulator is slow: it takes one case in so many
+
+void compare_variant(std::string_view variant, const std::vector<Preset>& rows, std::uint64_t cases,
+                     const std::map<std::string, int>& pinned) {
+  ASSERT_FALSE(rows.empty());
+  Count count;
+  for (std::uint64_t i = 0; i < cases; i++) {
+    const Case c = random_case(variant, rows[i % rows.size()].name, i + 1);
+    ASSERT_EQ(check::parse_case(c.text()), c) << c.text();
+    const Layer layer = check::make_layer(c);
+    const Matrix x = check::make_tokens(c);
+    const Pass expected = run(check::tiers()[0], layer, x);
+    const Stage* output = expected.trace.find("output");
+    ASSERT_TRUE(output != nullptr && output->shape == (Shape{c.T, c.D})) << c.text();
+    for (const check::Tier& tier : check::tiers()) {
+      if (tier.name == "reference") continue;
+      const bool emulated = tier.name == "cuda-emulated";
+      if (emulated && i / rows.size() % kEmulatedEvery != 0) continue;
+      if (!tier.skipped.empty()) {
+        count.skipped(tier);
+        continue;
+      }
+      if (emulated) set_order(i);
+      const Pass found = run(tier, layer, x, 1 + static_cast<int>(i % 3));
+      ASSERT_TRUE(same_trace(expected.trace, found.trace, tier.name, c.text()));
+      ASSERT_TRUE(same_bits(expected.y, found.y)) << c.text();
+      const Matrix untraced = tier.prepare(layer, 2)->run(x, nullptr);
+      ASSERT_TRUE(same_bits(expected.y, untraced)) << "without a trace: " << c.text();
+      count.ran(tier.name);
+    }
+  }
+  set_order(0);
+  count.check(pinned);
+}
+
+TEST(Variants, SparseWithPlaces) {
+  compare_variant("sparse", rows_of("sparse"), 3000, {{"cpu", 3000}, {"cuda", 3000}, {"cuda-emulated", 760}});
+}
+
+TEST(Variants, Dense) {
+  compare_variant("dense", rows_of("sparse"), 2000, {{"cpu", 2000}, {"cuda", 2000}, {"cuda-emulated", 512}});
+}
+
+TEST(Variants, ExpertChoice) {
+  compare_variant("expert_choice", rows_of("sparse"), 2000, {{"cpu", 2000}, {"cuda", 2000}, {"cuda-emulated", 512}});
+}
+
+TEST(Variants, Soft) {
+  std::vector<Preset> rows = rows_of("soft");
+  rows.push_back(preset("mixtral"));  // no normalisation
+  compare_variant("soft", rows, 2000, {{"cpu", 2000}, {"cuda", 2000}, {"cuda-emulated", 501}});
+}
+
+TEST(Variants, Hierarchical) {
+  std::vector<Preset> rows = rows_of("hierarchical");
+  for (const Preset& row : rows_of("sparse")) rows.push_back(row);
+  compare_variant("hierarchical", rows, 2000, {{"cpu", 2000}, {"cuda", 2000}, {"cuda-emulated", 513}});
+}
+
+}  // namespace
+}  // namespace moe::test
