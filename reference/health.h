@@ -73,7 +73,8 @@ Matrix overlap(const IntMatrix& together);
 Matrix cosine_similarity(const ConstMatrix& rows);
 
 /// Linear CKA of x [N,D1] and y [N,D2], two experts' outputs on N tokens:
-///   |Yc^T Xc|^2 / (|Xc^T Xc| |Yc^T Yc|), columns centred; 0 if one is constant.
+///   |Yc^T Xc|^2 / (|Xc^T Xc| |Yc^T Yc|), columns centred; 0 if one is
+///   constant.
 ///   order: means and elements are chains over N; norms chains of fma, row by
 ///   row.
 float linear_cka(const ConstMatrix& x, const ConstMatrix& y);

@@ -38,12 +38,10 @@ IntMatrix chosen_together(const IntMatrix& selected, Index E) {
   counts(selected, E);  // refuses experts that do not exist
   IntMatrix together = IntMatrix::Zero(E, E);
   for (Index t = 0; t < selected.rows(); t++)
-    for (Index k = 0; k < selected.cols(); k++) {
-      const Index a = selected(t, k);
-      if (a < 0) continue;
+    for (Index a = 0; a < E; a++)
       for (Index b = 0; b < E; b++)
-        if (chooses(selected, t, b)) together(a, b)++;
-    }
+        if (chooses(selected, t, a) && chooses(selected, t, b))
+          together(a, b)++;
   return together;
 }
 

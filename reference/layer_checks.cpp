@@ -122,6 +122,9 @@ void expect_capacity(const std::string& name, const Capacity& capacity) {
     throw Error(fmt::format("{} has {} places for groups of {} tokens, "
                             "expected neither to be negative", name,
                             capacity.places, capacity.group));
+  if (capacity.after == Normalisation::l2)
+    throw Error(fmt::format("{} divides what is left by its l2 norm, expected "
+                            "none, sum or max_sum", name));
   if (!(capacity.factor > 0) || !std::isfinite(capacity.factor))
     throw Error(fmt::format("{} has factor {}, expected a positive number",
                             name, capacity.factor));

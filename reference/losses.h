@@ -99,8 +99,8 @@ IntMatrix best_experts(const ConstMatrix& scores, Index K);
 
 /// The rows of real tokens, real [T]: padding counts in no loss.
 Matrix real_tokens(const ConstMatrix& rows, const std::vector<bool>& real);
-/// \copydoc real_tokens
-IntMatrix real_tokens(const IntMatrix& rows, const std::vector<bool>& real);
+/// The same of selected.
+IntMatrix real_choices(const IntMatrix& rows, const std::vector<bool>& real);
 
 /// DeepSeekMoE's L_Dev = alpha * sum over devices d of f'_d P'_d.
 ///   f, P [E]; device d has the d-th E/devices experts; f'_d the mean of its

@@ -61,7 +61,7 @@ Matrix real_tokens(const ConstMatrix& rows, const std::vector<bool>& real) {
   return rows(places_of(real, rows.rows()), Eigen::all);
 }
 
-IntMatrix real_tokens(const IntMatrix& rows, const std::vector<bool>& real) {
+IntMatrix real_choices(const IntMatrix& rows, const std::vector<bool>& real) {
   return rows(places_of(real, rows.rows()), Eigen::all);
 }
 

@@ -65,7 +65,7 @@ constexpr std::array kPresets{
            .activation = kRelu,
            .capacity = Capacity{.rule = CapacityRule::mesh, .factor = 2},
            .second_group = SecondGroup::best_only,
-           .published = {64, 512, 2048, 2, 0},
+           .published = {64, 512, 2048, 4, 0},
            .source = "tensorflow/mesh transformer_moe_layer_v2",
            .variant = "hierarchical"},
     Preset{.name = "switch",

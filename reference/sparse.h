@@ -12,7 +12,8 @@ namespace moe::reference {
 
 /// One token-choice layer; x [T,D], returns y [T,D].
 ///   Throws Error if the layer or x makes no sense (reference/layer.h).
-///   No token's result depends on which others travel with it.
+///   Without a limit on places no token's result depends on which others
+///   travel with it.
 Matrix sparse(const SparseLayer& layer, const ConstMatrix& x,
               Trace* trace = nullptr);
 

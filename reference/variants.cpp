@@ -62,8 +62,10 @@ LayerSizes sizes(const Layer& layer) {
                   .hidden = experts.ffn.empty() ? 0 : experts.ffn[0].up.rows(),
                   .chosen = std::visit(chosen, layer),
                   .shared_hidden = 0};
-  if (const auto* sparse = std::get_if<SparseLayer>(&layer))
-    size.shared_hidden = sizes(*sparse).shared_hidden;
+  std::visit([&](const auto& l) {
+    if constexpr (requires { l.shared; })
+      if (l.shared) size.shared_hidden = l.shared->ffn.up.rows();
+  }, layer);
   return size;
 }
 
@@ -135,10 +137,20 @@ void validate(const HierarchicalLayer& layer) {
                               router.config.chosen,
                               layer.inner[0].config.chosen));
   }
-  if (layer.outer_capacity)
-    checks::expect_capacity("outer capacity", *layer.outer_capacity);
-  if (layer.inner_capacity)
-    checks::expect_capacity("inner capacity", *layer.inner_capacity);
+  for (const auto& [name, capacity] :
+       {std::pair("outer capacity", &layer.outer_capacity),
+        std::pair("inner capacity", &layer.inner_capacity)}) {
+    if (!*capacity) continue;
+    checks::expect_capacity(name, **capacity);
+    if ((*capacity)->after != Normalisation::none)
+      throw Error(fmt::format("{} divides what is left, expected a two-level "
+                              "layer that does not", name));
+  }
+  const Normalisation inner = layer.inner[0].config.normalisation;
+  if (layer.second_group == SecondGroup::best_only &&
+      inner != Normalisation::none && inner != Normalisation::sum)
+    throw Error("inner routers divide by the largest or the l2 norm, expected "
+                "none or sum where a second group gives only its best");
 }
 
 namespace {

@@ -82,18 +82,26 @@ LayerSizes sizes(const Layer& layer);
 
 /// Checks every shape and choice of the layer, and that weights are finite
 /// if the layer asks for it. Throws Error naming what is wrong and where.
-void validate(const DenseLayer& layer);
-void validate(const ExpertChoiceLayer& layer);
-void validate(const SoftLayer& layer);
-void validate(const HierarchicalLayer& layer);
 void validate(const Layer& layer);
+/// That of a dense layer.
+void validate(const DenseLayer& layer);
+/// That of an expert-choice layer.
+void validate(const ExpertChoiceLayer& layer);
+/// That of a soft layer.
+void validate(const SoftLayer& layer);
+/// That of a two-level layer.
+void validate(const HierarchicalLayer& layer);
 
 /// Checks that x is [T,D] for this layer, that T is made of whole groups, and
 /// finiteness. Throws Error.
-void validate_input(const DenseLayer& layer, const ConstMatrix& x);
-void validate_input(const ExpertChoiceLayer& layer, const ConstMatrix& x);
-void validate_input(const SoftLayer& layer, const ConstMatrix& x);
-void validate_input(const HierarchicalLayer& layer, const ConstMatrix& x);
 void validate_input(const Layer& layer, const ConstMatrix& x);
+/// That of a dense layer.
+void validate_input(const DenseLayer& layer, const ConstMatrix& x);
+/// That of an expert-choice layer.
+void validate_input(const ExpertChoiceLayer& layer, const ConstMatrix& x);
+/// That of a soft layer.
+void validate_input(const SoftLayer& layer, const ConstMatrix& x);
+/// That of a two-level layer.
+void validate_input(const HierarchicalLayer& layer, const ConstMatrix& x);
 
 }  // namespace moe

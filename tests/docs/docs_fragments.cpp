@@ -27,8 +27,16 @@ std::string hexadecimal(float x) { return fmt::format("{:a}", x); }
 int main(int count, char** arguments) {
   using namespace moe::docs;
   const std::vector<Fragment> fragments = {{"presets", presets_table},
+                                           {"variants", variants_table},
                                            {"cost", cost_table},
                                            {"worked_example", worked_example},
+                                           {"dense_example", dense_example},
+                                           {"expert_choice_example", expert_choice_example},
+                                           {"soft_example", soft_example},
+                                           {"hierarchical_example", hierarchical_example},
+                                           {"capacity_rules", capacity_rules},
+                                           {"capacity_example", capacity_example},
+                                           {"routed_example", routed_example},
                                            {"disagreements", disagreements},
                                            {"traps", traps}};
   const std::string first = count > 1 ? arguments[1] : "";

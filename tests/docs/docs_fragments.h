@@ -11,12 +11,25 @@ struct Fragment {
   std::string (*text)();    ///< computes it
 };
 
-/// The preset table: one row for each row of reference/presets.cpp.
+/// Presets of token choice: scores, choice and weights in words.
 std::string presets_table();
-/// Parameters and arithmetic of one layer at each preset's published sizes.
+/// Every preset with all its switches and published sizes.
+std::string variants_table();
+/// Parameters and arithmetic of one layer at the published sizes of each preset of token choice.
 std::string cost_table();
 /// Token choice on four tokens and three experts, from a trace.
 std::string worked_example();
+/// The other variants on the same four tokens.
+std::string dense_example();
+std::string expert_choice_example();
+std::string soft_example();
+std::string hierarchical_example();
+/// Places by each rule at the sizes where the rules differ.
+std::string capacity_rules();
+/// Four tokens, three experts, two places each: who is dropped, and what the weights become.
+std::string capacity_example();
+/// The rows of a layer that drops, and their way back.
+std::string routed_example();
 /// The same logits under rules that are said to be equal.
 std::string disagreements();
 /// One rule of the numerics contract a row, and what breaking it does.

@@ -1,4 +1,4 @@
-// The preset table in words, and what one layer of each costs.
+// The presets in words, and what one layer of each costs.
 #include <fmt/format.h>
 
 #include "reference/presets.h"
@@ -17,13 +17,15 @@ std::string score(const RouterConfig& r) {
   return "?";
 }
 
-std::string ranked(const RouterConfig& r) {
-  std::string text = r.key == SelectionKey::score ? "s" : "s + bias";
-  if (r.groups.kept < r.groups.count)
-    text += fmt::format(", in {} of {} groups by {}", r.groups.kept, r.groups.count,
-                        r.groups.score == GroupScore::max ? "largest" : "sum of two largest");
-  return text;
+std::string key(const RouterConfig& r) { return r.key == SelectionKey::score ? "s" : "s + bias"; }
+
+std::string groups(const RouterConfig& r) {
+  if (r.groups.kept >= r.groups.count) return {};
+  return fmt::format("{} of {} groups by {}", r.groups.kept, r.groups.count,
+                     r.groups.score == GroupScore::max ? "largest" : "sum of two largest");
 }
+
+std::string ranked(const RouterConfig& r) { return key(r) + (groups(r).empty() ? "" : ", in " + groups(r)); }
 
 std::string_view raw_weight(const RouterConfig& r) {
   switch (r.raw_weight) {
@@ -38,61 +40,157 @@ std::string_view raw_weight(const RouterConfig& r) {
 std::string divisor(const RouterConfig& r) {
   switch (r.normalisation) {
     case Normalisation::none: return {};
-    case Normalisation::sum: return r.epsilon == 0 ? " / sum" : fmt::format(" / (sum + {})", r.epsilon);
-    case Normalisation::max_sum: return fmt::format(" / max(sum, {})", r.epsilon);
-    case Normalisation::l2: return " / l2";
+    case Normalisation::sum: return r.epsilon == 0 ? "sum" : fmt::format("sum + {}", r.epsilon);
+    case Normalisation::max_sum: return fmt::format("max(sum, {})", r.epsilon);
+    case Normalisation::l2: return "l2";
   }
   return "?";
 }
 
+std::string scale(const RouterConfig& r) { return r.scale == 1 ? "" : fmt::format("{}", r.scale); }
+
+// s / (sum + 1e-20) × 2.5
 std::string weight(const RouterConfig& r) {
-  return fmt::format("{}{}{}{}", raw_weight(r), divisor(r), r.scale == 1 ? "" : fmt::format(" × {}", r.scale),
-                     r.weight_on == WeightOn::input ? ", on the input" : "");
+  std::string text(raw_weight(r));
+  const std::string by = divisor(r);
+  if (!by.empty()) text += by.find('+') == std::string::npos ? " / " + by : " / (" + by + ")";
+  if (r.scale != 1) text += " × " + scale(r);
+  return text + (r.weight_on == WeightOn::input ? ", on the input" : "");
 }
 
 std::string expert(const Preset& p) {
-  std::string text = p.activation.limit < std::numeric_limits<float>::infinity() ? "clamped SwiGLU" : "SwiGLU";
+  const Activation& a = p.activation;
+  std::string text;
+  switch (a.function) {
+    case Nonlinearity::identity: text = "linear"; break;
+    case Nonlinearity::relu: text = a.gated ? "ReGLU" : "ReLU"; break;
+    case Nonlinearity::relu_squared: text = "ReLU²"; break;
+    case Nonlinearity::gelu: text = a.gated ? "GeGLU" : "GELU"; break;
+    case Nonlinearity::gelu_tanh: text = a.gated ? "GeGLU, tanh" : "GELU, tanh"; break;
+    case Nonlinearity::silu:
+    case Nonlinearity::swish: text = a.gated ? "SwiGLU" : "SiLU"; break;
+  }
+  if (a.limit < std::numeric_limits<float>::infinity()) text += fmt::format(", clamped at {}", a.limit);
   if (p.expert_biases) text += ", biases";
   return text;
 }
 
 std::string shared(const Preset& p) {
   switch (p.shared) {
-    case SharedKind::none: return "–";
+    case SharedKind::none: return {};
     case SharedKind::plain: return "yes";
     case SharedKind::sigmoid_gated: return "times sigmoid(gate·x)";
   }
   return "?";
 }
 
+std::string_view rule(CapacityRule r) {
+  switch (r) {
+    case CapacityRule::fixed: return "fixed";
+    case CapacityRule::mesh: return "mesh";
+    case CapacityRule::flaxformer: return "flaxformer";
+    case CapacityRule::lingvo: return "lingvo";
+    case CapacityRule::vmoe: return "vmoe";
+    case CapacityRule::deepspeed: return "deepspeed";
+    case CapacityRule::megatron: return "megatron";
+    case CapacityRule::megablocks: return "megablocks";
+    case CapacityRule::tutel: return "tutel";
+    case CapacityRule::fastmoe: return "fastmoe";
+    case CapacityRule::nllb: return "nllb";
+    case CapacityRule::maxtext: return "maxtext";
+    case CapacityRule::hunyuan: return "hunyuan";
+  }
+  return "?";
+}
+
+std::string_view priority(Priority p) {
+  switch (p) {
+    case Priority::choice: return "choice";
+    case Priority::token: return "token";
+    case Priority::score: return "score";
+    case Priority::confidence: return "confidence";
+  }
+  return "?";
+}
+
+std::string capacity(const Preset& p) {
+  if (p.variant == "expert_choice") return "C = T K / E";
+  if (!p.capacity) return {};
+  const bool has_factor = p.capacity->rule != CapacityRule::nllb && p.capacity->rule != CapacityRule::hunyuan;
+  return fmt::format("{}{}, by {}", rule(p.capacity->rule), has_factor ? fmt::format(" × {}", p.capacity->factor) : "",
+                     priority(p.capacity->priority));
+}
+
+// Experts per token: at both levels, where there are two.
+std::string chosen(const Preset& p) {
+  return p.variant == "hierarchical" ? fmt::format("{0} · {0}", p.router.chosen) : fmt::format("{}", p.published.chosen);
+}
+
+// What a preset says besides, of a variant of its own.
+std::string_view besides(const Preset& p) {
+  if (p.variant == "soft") return p.soft == SoftNormalisation::none ? "" : p.soft == SoftNormalisation::l2 ? ", l2" : ", rms";
+  return p.second_group == SecondGroup::best_only ? ", best_only" : "";
+}
+
+std::string dash(const std::string& text) { return text.empty() ? "–" : text; }
+std::string number(Index i) { return fmt::format("{}", i); }
 std::string millions(Index count) { return fmt::format("{:.2f}", static_cast<double>(count) / 1e6); }
+
+// The switches of a router, or dashes where the variant has none.
+std::vector<std::string> router_cells(const Preset& p) {
+  const RouterConfig& r = p.router;
+  const std::string s = score(r) + (p.router_bias ? ", z with bias" : "");
+  if (p.variant == "soft") return {"softmax over tokens", "–", "–", "softmax over slots", "–", "–"};
+  if (p.variant == "dense") return {s, "–", "–", "s", "–", dash(scale(r))};
+  if (p.variant == "expert_choice") return {s, "s, by experts", "–", "s", "–", "–"};
+  const std::string on = r.weight_on == WeightOn::input ? ", on the input" : "";
+  return {s, key(r), dash(groups(r)), std::string(raw_weight(r)) + on, dash(divisor(r)), dash(scale(r))};
+}
 
 }  // namespace
 
 std::string presets_table() {
   Table table({"preset", "scores s", "ranked by", "weight", "experts", "shared", "E/K", "sizes of"});
   for (const Preset& p : presets())
-    table.row({fmt::format("`{}`", p.name), score(p.router) + (p.router_bias ? ", z with bias" : ""), ranked(p.router),
-               weight(p.router), expert(p), shared(p),
-               fmt::format("{}/{}", p.published.experts, p.published.chosen), std::string(p.model)});
+    if (p.variant == "sparse")
+      table.row({fmt::format("`{}`", p.name), score(p.router) + (p.router_bias ? ", z with bias" : ""), ranked(p.router),
+                 weight(p.router), expert(p), dash(shared(p)),
+                 fmt::format("{}/{}", p.published.experts, p.published.chosen), std::string(p.model)});
+  return table.text();
+}
+
+std::string variants_table() {
+  Table table({"preset", "sizes of", "variant", "scores s", "key", "groups", "raw weight", "divided by", "scale", "places", "shared", "E", "K",
+               "F", "D", "shared F", "experts", "follows"});
+  for (const Preset& p : presets()) {
+    const LayerSizes& n = p.published;
+    std::vector<std::string> cells{fmt::format("`{}`", p.name), std::string(p.model), fmt::format("{}{}", p.variant, besides(p))};
+    for (const std::string& cell : router_cells(p)) cells.push_back(cell);
+    for (const std::string& cell :
+         {dash(capacity(p)), dash(shared(p)), number(n.experts), chosen(p), number(n.hidden), number(n.width),
+          n.shared_hidden == 0 ? "–" : number(n.shared_hidden), expert(p), std::string(p.source)})
+      cells.push_back(cell);
+    table.row(cells);
+  }
   return table.text();
 }
 
 std::string cost_table() {
   Table table({"preset", "D", "F", "E", "K", "stored, millions", "one token uses, millions", "share", "million FLOP a token"});
   for (const Preset& p : presets()) {
+    if (p.variant != "sparse") continue;
     const LayerSizes& n = p.published;
+    const Index products = p.activation.gated ? 3 : 2;
     const Index router = n.experts * n.width + (p.router_bias ? n.experts : 0) +
                          (p.router.key == SelectionKey::score_plus_bias ? n.experts : 0);
-    const Index one = 3 * n.width * n.hidden + (p.expert_biases ? 2 * n.hidden + n.width : 0);
-    const Index shared = 3 * n.width * n.shared_hidden + (p.shared == SharedKind::sigmoid_gated ? n.width : 0);
+    const Index one = products * n.width * n.hidden + (p.expert_biases ? (products - 1) * n.hidden + n.width : 0);
+    const Index shared = products * n.width * n.shared_hidden + (p.shared == SharedKind::sigmoid_gated ? n.width : 0);
     const Index stored = router + n.experts * one + shared;
     const Index used = router + n.chosen * one + shared;
-    const Index products = n.experts * n.width + n.chosen * 3 * n.width * n.hidden + shared;
-    table.row({fmt::format("`{}`", p.name), fmt::format("{}", n.width), fmt::format("{}", n.hidden),
-               fmt::format("{}", n.experts), fmt::format("{}", n.chosen), millions(stored), millions(used),
-               fmt::format("{:.1f} %", 100.0 * static_cast<double>(used) / static_cast<double>(stored)),
-               millions(2 * products)});
+    const Index multiplied = n.experts * n.width + n.chosen * products * n.width * n.hidden + shared;
+    table.row({fmt::format("`{}`", p.name), number(n.width), number(n.hidden), number(n.experts), number(n.chosen), millions(stored),
+               millions(used), fmt::format("{:.1f} %", 100.0 * static_cast<double>(used) / static_cast<double>(stored)),
+               millions(2 * multiplied)});
   }
   return table.text();
 }
