@@ -42,11 +42,12 @@ Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const C
   const bool weighted = routing.weight_on == WeightOn::output;
   Matrix y(T, D);
   constexpr Index together = 16;  // tokens per task
-  parallel_for(thread_count(threads), (T + together - 1) / together, [&](Index task, int) {
-    for (Index t = task * together; t < std::min(T, (task + 1) * together); t++) {
+  parallel_ranges(thread_count(threads), T, together, [&](Index first, Index last) {
+    for (Index t = first; t < last; t++) {
       float* sum = y.data() + t * D;
       std::fill(sum, sum + D, 0.0F);
       for (Index k = 0; k < K; k++) {
+        if (dispatch.positions(t, k) < 0) continue;  // nobody computed it
         const float weight = weighted ? routing.weights(t, k) : 1.0F;
         const float* row = rows.data() + dispatch.positions(t, k) * rows.outerStride();
         HWY_DYNAMIC_DISPATCH(add_weighted_here)(weight, row, sum, D);

@@ -6,27 +6,45 @@
 
 namespace moe::cpu {
 
-Dispatch place(const Routing& routing, Index E, Trace* trace) {
+namespace {
+
+// The expert of every pair that is computed, -1 of the others.
+IntMatrix experts_of_pairs(const Routing& routing, Index E,
+                           const std::optional<Capacity>& capacity) {
+  IntMatrix experts = routing.selected;
+  if (!capacity) return experts;
+  const IntMatrix placed = places_found(*capacity, routing, E);
+  for (Index i = 0; i < experts.size(); i++)
+    if (placed.data()[i] == 0) experts.data()[i] = -1;
+  return experts;
+}
+
+}  // namespace
+
+Dispatch place(const Routing& routing, Index E, const std::optional<Capacity>& capacity,
+               Trace* trace) {
   const Index T = routing.selected.rows();
   const Index K = routing.selected.cols();
-  const Index R = T * K;
-  const std::int32_t* selected = routing.selected.data();
+  const IntMatrix chosen = experts_of_pairs(routing, E, capacity);
+  const std::int32_t* experts = chosen.data();
 
   Dispatch dispatch;
   std::vector<Index>& offsets = dispatch.offsets;
   offsets.assign(static_cast<std::size_t>(E + 1), 0);
-  for (Index i = 0; i < R; i++) offsets[static_cast<std::size_t>(selected[i]) + 1]++;
+  for (Index i = 0; i < T * K; i++)
+    if (experts[i] >= 0) offsets[static_cast<std::size_t>(experts[i]) + 1]++;
   for (std::size_t e = 0; e < static_cast<std::size_t>(E); e++) offsets[e + 1] += offsets[e];
 
-  dispatch.tokens.resize(static_cast<std::size_t>(R));
-  dispatch.slots.resize(static_cast<std::size_t>(R));
-  dispatch.positions.resize(T, K);
+  dispatch.tokens.resize(static_cast<std::size_t>(offsets.back()));
+  dispatch.slots.resize(static_cast<std::size_t>(offsets.back()));
+  dispatch.positions.setConstant(T, K, -1);
   std::int32_t* positions = dispatch.positions.data();
   std::vector<Index> next(offsets.begin(), offsets.end() - 1);  // first free row of each expert
   Index i = 0;
   for (Index t = 0; t < T; t++) {
     for (Index k = 0; k < K; k++, i++) {
-      const Index row = next[static_cast<std::size_t>(selected[i])]++;
+      if (experts[i] < 0) continue;
+      const Index row = next[static_cast<std::size_t>(experts[i])]++;
       dispatch.tokens[static_cast<std::size_t>(row)] = t;
       dispatch.slots[static_cast<std::size_t>(row)] = k;
       positions[i] = static_cast<std::int32_t>(row);
@@ -42,8 +60,8 @@ Matrix gather(const Dispatch& dispatch, const Routing& routing, const ConstMatri
   const Index D = x.cols();
   Matrix rows(R, D);
   constexpr Index together = 64;
-  parallel_for(thread_count(threads), (R + together - 1) / together, [&](Index task, int) {
-    for (Index r = task * together; r < std::min(R, (task + 1) * together); r++) {
+  parallel_ranges(thread_count(threads), R, together, [&](Index first, Index last) {
+    for (Index r = first; r < last; r++) {
       const Index t = dispatch.tokens[static_cast<std::size_t>(r)];
       const float* from = x.data() + t * x.outerStride();
       float* to = rows.data() + r * D;

@@ -49,11 +49,9 @@ Matrix linear(const ConstMatrix& x, const PreparedLinear& w, int threads) {
   threads = thread_count(threads);
   PackedRows rows(x.rows(), x.cols(), tile_height());
   const Tiles& tiles = rows.tiles();
-  // Tiles are packed some at a time, so that a task is worth a thread's while.
-  constexpr Index together = 16;
-  parallel_for(threads, (tiles.count() + together - 1) / together, [&](Index task, int) {
-    const Index last = std::min(tiles.count(), (task + 1) * together);
-    for (Index t = task * together; t < last; t++) {
+  constexpr Index together = 16;  // tiles per task
+  parallel_ranges(threads, tiles.count(), together, [&](Index first, Index last) {
+    for (Index t = first; t < last; t++) {
       std::vector<const float*> sources;
       for (Index r = tiles.begin(t); r < tiles.begin(t + 1); r++)
         sources.push_back(x.data() + r * x.outerStride());
@@ -72,6 +70,13 @@ Matrix linear(const ConstMatrix& x, const PreparedLinear& w, int threads) {
     store(tiles, block, out.data() + worker * size, y);
   });
   return y;
+}
+
+Matrix product(const ConstMatrix& a, const ConstMatrix& b, int threads) {
+  PreparedLinear w{Panels(panels_for(b.cols()), b.rows()), b.cols(), false};
+  parallel_for(thread_count(threads), w.panels.count(),
+               [&](Index panel, int) { w.panels.set_columns(panel, b); });
+  return linear(a, w, threads);
 }
 
 }  // namespace moe::cpu

@@ -22,4 +22,9 @@ void unpack(const PreparedLinear& linear, Matrix& w, Vector& bias);
 ///   x [T,D]; returns y [T,F]. Throws Error if x has another width.
 Matrix linear(const ConstMatrix& x, const PreparedLinear& w, int threads = 0);
 
+/// y[t,f] = sum over k of a[t,k] b[k,f], for a second factor that only this product uses.
+///   a [T,K], b [K,F]; returns y [T,F]: reference::linear of a and b transposed.
+///   order: one chain of fused multiply-adds per element, k ascending, from +0.
+Matrix product(const ConstMatrix& a, const ConstMatrix& b, int threads = 0);
+
 }  // namespace moe::cpu

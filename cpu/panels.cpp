@@ -25,6 +25,18 @@ void Panels::set(Index panel, const Matrix& w, const Vector& bias, Index first_r
   }
 }
 
+void Panels::set_columns(Index panel, const ConstMatrix& b) {
+  float* values = values_.data() + panel * depth_ * kPanel;
+  float* start = start_.data() + panel * kPanel;
+  const Index columns = std::min(kPanel, b.cols() - panel * kPanel);
+  std::fill(start, start + kPanel, 0.0F);
+  if (columns < kPanel) std::fill(values, values + depth_ * kPanel, 0.0F);
+  for (Index k = 0; k < depth_; k++, values += kPanel) {
+    const float* row = b.data() + k * b.outerStride() + panel * kPanel;
+    std::copy(row, row + columns, values);
+  }
+}
+
 void Panels::get(Index panel, Matrix& w, Index first_row) const {
   const Index rows = std::min(kPanel, w.rows() - first_row);
   for (Index i = 0; i < rows; i++)

@@ -30,6 +30,8 @@ class Panels {
   /// Fills a panel with rows first_row, first_row + 1, ... of w, as far as it has them, and their
   /// starting values with the bias, or +0 where there is none.
   void set(Index panel, const Matrix& w, const Vector& bias, Index first_row);
+  /// Fills a panel with columns 16 panel, 16 panel + 1, ... of b [K,N] and zeros to start from.
+  void set_columns(Index panel, const ConstMatrix& b);
   /// The opposite of set: writes the same rows of w [N,K].
   void get(Index panel, Matrix& w, Index first_row) const;
   /// The same values of the bias [N].

@@ -53,4 +53,11 @@ void parallel_for(int threads, Index tasks, const std::function<void(Index, int)
   if (error) std::rethrow_exception(error);
 }
 
+void parallel_ranges(int threads, Index n, Index together,
+                     const std::function<void(Index, Index)>& body) {
+  parallel_for(threads, (n + together - 1) / together, [&](Index task, int) {
+    body(task * together, std::min(n, (task + 1) * together));
+  });
+}
+
 }  // namespace moe::cpu

@@ -19,4 +19,9 @@ int thread_count(int requested);
 /// task they were at.
 void parallel_for(int threads, Index tasks, const std::function<void(Index, int)>& body);
 
+/// Runs body(first, last) over the ranges of at most `together` values that [0, n) is cut into: as
+/// many as make a task worth a thread's while. Otherwise as parallel_for.
+void parallel_ranges(int threads, Index n, Index together,
+                     const std::function<void(Index, Index)>& body);
+
 }  // namespace moe::cpu

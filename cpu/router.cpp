@@ -86,6 +86,27 @@ float normaliser(const RouterConfig& config, std::span<const float> w) {
   return sum + config.epsilon;
 }
 
+// Empties the slots of token t after the first that the config does not use; order of the mass: k
+// ascending.
+void thin(const RouterConfig& config, Routing& routing, Index t) {
+  if (config.later == LaterSlots::all) return;
+  float mass = 0.0F + routing.chosen_scores(t, 0);
+  for (Index k = 1; k < routing.selected.cols(); k++) {
+    const bool used = (config.later == LaterSlots::above_threshold &&
+                       routing.weights(t, k) > config.later_threshold) ||
+                      (config.later == LaterSlots::until_mass && mass < config.later_threshold);
+    mass = mass + routing.chosen_scores(t, k);
+    if (used) continue;
+    routing.selected(t, k) = -1;
+    routing.weights(t, k) = 0;
+  }
+}
+
+// Tokens per task of E experts each: as many as make it worth a thread's while.
+Index tokens_together(Index E) {
+  return std::max<Index>(1, 2048 / E);
+}
+
 }  // namespace
 
 PreparedRouter prepare(const Router& router) {
@@ -157,6 +178,17 @@ void weights(const RouterConfig& config, std::span<const float> z, std::span<con
   for (float& w_k : w) w_k = w_k * config.scale;
 }
 
+Matrix all_scores(Score kind, const Matrix& z, int threads) {
+  const Index T = z.rows();
+  const Index E = z.cols();
+  Matrix s(T, E);
+  parallel_ranges(thread_count(threads), T, tokens_together(E), [&](Index first, Index last) {
+    for (Index t = first; t < last; t++)
+      scores(kind, std::span(z.data() + t * E, at(E)), std::span(s.data() + t * E, at(E)));
+  });
+  return s;
+}
+
 Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads) {
   const RouterConfig& config = router.config;
   const Index T = x.rows();
@@ -164,23 +196,44 @@ Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, 
   const Index K = config.chosen;
   const Matrix logits = linear(x, router.linear, threads);  // [T,E]
   record(trace, "logits", logits);
+  const Matrix every = all_scores(config.score, logits, threads);  // [T,E]
+  record(trace, "scores", every);
 
-  Matrix all_scores(T, E);
-  Routing routing{IntMatrix(T, K), Matrix(T, K), config.weight_on};
-  const Index together = std::max<Index>(1, 2048 / E);  // tokens per task
-  parallel_for(thread_count(threads), (T + together - 1) / together, [&](Index task, int) {
+  Routing routing{IntMatrix(T, K), Matrix(T, K), Matrix(T, K), config.weight_on};
+  parallel_ranges(thread_count(threads), T, tokens_together(E), [&](Index first, Index last) {
     std::vector<float> c(at(E));
-    for (Index t = task * together; t < std::min(T, (task + 1) * together); t++) {
+    for (Index t = first; t < last; t++) {
       const std::span z(logits.data() + t * E, at(E));
-      const std::span s(all_scores.data() + t * E, at(E));
+      const std::span s(every.data() + t * E, at(E));
       const std::span S(routing.selected.data() + t * K, at(K));
-      scores(config.score, z, s);
       selection_keys(config, router.selection_bias, s, c);
       top_k(c, S);
       weights(config, z, s, S, std::span(routing.weights.data() + t * K, at(K)));
+      for (Index k = 0; k < K; k++) routing.chosen_scores(t, k) = s[at(S[at(k)])];
+      thin(config, routing, t);
     }
   });
-  record(trace, "scores", all_scores);
+  record(trace, "selected", routing.selected);
+  record(trace, "weights", routing.weights);
+  return routing;
+}
+
+Routing route_to_all(const PreparedRouter& router, const ConstMatrix& x, Trace* trace,
+                     int threads) {
+  const Index T = x.rows();
+  const Index E = router.linear.outputs;
+  const Matrix logits = linear(x, router.linear, threads);  // [T,E]
+  record(trace, "logits", logits);
+
+  Routing routing{IntMatrix(T, E), Matrix(T, E), all_scores(router.config.score, logits, threads),
+                  router.config.weight_on};
+  for (Index t = 0; t < T; t++) {
+    for (Index e = 0; e < E; e++) {
+      routing.selected(t, e) = static_cast<std::int32_t>(e);
+      routing.weights(t, e) = routing.chosen_scores(t, e) * router.config.scale;
+    }
+  }
+  record(trace, "scores", routing.chosen_scores);
   record(trace, "selected", routing.selected);
   record(trace, "weights", routing.weights);
   return routing;

@@ -23,6 +23,14 @@ Router unpack(const PreparedRouter& router);
 /// The whole pipeline; x [T,D]: reference::route. Records logits, scores, selected, weights.
 Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads = 0);
 
+/// Every expert in the slot of its own number, weighted by its score: reference::route_to_all.
+/// Records logits, scores, selected, weights.
+Routing route_to_all(const PreparedRouter& router, const ConstMatrix& x, Trace* trace,
+                     int threads = 0);
+
+/// The scores of every row of z [T,E] (softmax: over the row).
+Matrix all_scores(Score kind, const Matrix& z, int threads = 0);
+
 /// Scores s [E] of all experts from their logits z [E].
 void scores(Score kind, std::span<const float> z, std::span<float> s);
 

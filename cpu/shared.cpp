@@ -17,6 +17,16 @@ Shared unpack(const PreparedShared& prepared) {
   return shared;
 }
 
+std::optional<PreparedShared> prepare(const std::optional<Shared>& shared) {
+  if (!shared) return std::nullopt;
+  return prepare(*shared);
+}
+
+std::optional<Shared> unpack(const std::optional<PreparedShared>& prepared) {
+  if (!prepared) return std::nullopt;
+  return unpack(*prepared);
+}
+
 Vector openings(const PreparedShared& shared, const ConstMatrix& x, int threads) {
   if (shared.gate.outputs == 0) return {};
   const Matrix z = linear(x, shared.gate, threads);  // [T,1]

@@ -1,5 +1,7 @@
 // The experts every token visits.
 #pragma once
+#include <optional>
+
 #include "cpu/expert.h"
 #include "cpu/linear.h"
 #include "reference/trace.h"
@@ -17,6 +19,11 @@ struct PreparedShared {
 PreparedShared prepare(const Shared& shared);
 /// The shared expert that was packed, bit for bit.
 Shared unpack(const PreparedShared& shared);
+
+/// The same where there may be none.
+std::optional<PreparedShared> prepare(const std::optional<Shared>& shared);
+/// The same where there may be none.
+std::optional<Shared> unpack(const std::optional<PreparedShared>& shared);
 
 /// sigmoid(gate . x) of every token, [T]; empty where there is no gate.
 Vector openings(const PreparedShared& shared, const ConstMatrix& x, int threads);

@@ -2,31 +2,20 @@
 //
 //   y[t] = sum over k of w[t,k] FFN_{S[t,k]}(x[t])  +  shared(x[t])
 #pragma once
-#include <optional>
-
+#include "cpu/outline.h"
 #include "cpu/router.h"
 #include "cpu/shared.h"
 #include "reference/layer.h"
-#include "reference/trace.h"
 
 namespace moe::cpu {
 
-/// A token-choice layer, packed for this tier. Immutable: any number of threads may run it at once.
-class PreparedSparse {
- public:
-  const PreparedRouter& router() const { return router_; }
-  const PreparedExperts& experts() const { return experts_; }
-  const std::optional<PreparedShared>& shared() const { return shared_; }
-  /// The layer without its weights: choices and sizes, all that checking an input needs.
-  const SparseLayer& outline() const { return outline_; }
-
- private:
-  friend PreparedSparse prepare(const SparseLayer& layer);
-  PreparedSparse() = default;
-  PreparedRouter router_;
-  PreparedExperts experts_;
-  std::optional<PreparedShared> shared_;
-  SparseLayer outline_;
+/// A token-choice layer, packed for this tier by prepare(). Nobody changes it: any number of
+/// threads may run it at once.
+struct PreparedSparse {
+  Outline<SparseLayer> outline;
+  PreparedRouter router;
+  PreparedExperts experts;
+  std::optional<PreparedShared> shared;
 };
 
 /// Checks the layer (moe::validate) and packs its weights, once for all calls of sparse. Throws
@@ -34,7 +23,7 @@ class PreparedSparse {
 PreparedSparse prepare(const SparseLayer& layer);
 
 /// The layer that was packed, bit for bit.
-SparseLayer unpack(const PreparedSparse& layer);
+SparseLayer unpack(const PreparedSparse& prepared);
 
 /// One token-choice layer; x [T,D], returns y [T,D]: reference::sparse.
 ///   threads: how many, 0 for as many as OpenMP would use. The result does not depend on it, nor

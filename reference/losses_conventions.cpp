@@ -46,7 +46,7 @@ const Balance& balance_named(std::string_view name) {
   std::string known;
   for (const Balance& row : balances()) {
     if (row.name == name) return row;
-    known += " " + std::string(row.name);
+    known.append(" ").append(row.name);
   }
   throw Error("losses: expected a balance loss among" + known + "; found " +
               std::string(name));

@@ -96,7 +96,13 @@ MatrixD rows_of(const io::Array& array, Index rows, Index columns) {
   for (std::size_t i = array.shape.size(); i > 0 && inner < columns; i--) inner *= array.shape[i - 1];
   if (size != rows * columns || inner != columns)
     throw Error(fmt::format("{}: expected {} rows of {} values, found {}", io::place_of(array), rows, columns, io::to_text(array.shape)));
-  const std::vector<double> values = io::to_f64(array);
+  std::vector<double> values;
+  if (array.dtype == io::DType::i64 || array.dtype == io::DType::i32) {
+    const std::vector<std::int32_t> whole = io::to_i32(array);
+    values.assign(whole.begin(), whole.end());
+  } else {
+    values = io::to_f64(array);
+  }
   return Eigen::Map<const MatrixD>(values.data(), rows, columns);
 }
 

@@ -59,7 +59,7 @@ void add_capacity_arrays(const io::ArrayTable& arrays, const SparseLayer& layer,
   for (const bool tokens : {false, true}) {
     const char* name = tokens ? "dropped_tokens" : "dropped_routes";
     if (const io::Array* a = arrays.find(std::string("out.") + name))
-      expected.others.push_back({name, scalar(io::to_f64(*a).at(0)), [tokens](const Recording& trace) { return scalar(dropped(trace, tokens)); }, true});
+      expected.others.push_back({name, rows_of(*a, 1, 1), [tokens](const Recording& trace) { return scalar(dropped(trace, tokens)); }, true});
   }
 }
 

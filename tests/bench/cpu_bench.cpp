@@ -106,7 +106,7 @@ bool same_bits(const Matrix& a, const Matrix& b) {
 
 // Bytes of the weights that the batch's tokens touch.
 double touched_bytes(const Subject& s, const Matrix& x, int threads) {
-  const Routing routing = cpu::route(s.layer.router(), x, nullptr, threads);
+  const Routing routing = cpu::route(s.layer.router, x, nullptr, threads);
   const IntMatrix& chosen = routing.selected;
   const std::set<std::int32_t> experts(chosen.data(), chosen.data() + chosen.size());
   return 12.0 * static_cast<double>(s.shape.D * s.shape.F) * static_cast<double>(experts.size());

@@ -2,7 +2,7 @@
 #include "cpu/combine.h"
 
 #include "reference/combine.h"
-#include "tests/cpu/support.h"
+#include "tests/cpu/layers.h"
 
 namespace moe::test {
 namespace {
@@ -14,9 +14,10 @@ TEST(CpuCombine, HasTheReferencesBits) {
     for (const Index K : {1, 2, 5})
       for (const Index D : {1, 2, 7, 33, 127})
         for (const WeightOn on : {WeightOn::output, WeightOn::input}) {
-          const Routing routing = make_routing(draw, T, 6, K, 0, on);
-          const Dispatch dispatch = reference::place(routing, 6, nullptr);
-          const Matrix wide = draw.matrix(T * K, D + 3);
+          const Routing routing = D % 2 == 0 ? make_routing(draw, T, 6, K, 0, on)
+                                             : make_routing_with_gaps(draw, T, 6, K, 3, on);
+          const Dispatch dispatch = reference::place(routing, 6, std::nullopt, nullptr);
+          const Matrix wide = draw.matrix(dispatch.offsets.back(), D + 3);
           const ConstMatrix rows = wide.leftCols(D);
           const Matrix y = reference::combine(dispatch, routing, rows, nullptr);
           const Matrix shared = draw.matrix(T, D);
@@ -33,6 +34,16 @@ TEST(CpuCombine, HasTheReferencesBits) {
           compared += y.size();
         }
   EXPECT_GT(compared, 0);
+}
+
+TEST(CpuCombine, TokenWithoutRowsGetsPlusZero) {
+  Routing routing{IntMatrix::Constant(3, 2, -1), Matrix::Constant(3, 2, -1.0F), Matrix::Ones(3, 2)};
+  routing.selected(1, 1) = 0;
+  const Dispatch dispatch = reference::place(routing, 1, std::nullopt, nullptr);
+  const Matrix y = cpu::combine(dispatch, routing, Matrix::Constant(1, 5, 3.0F), nullptr);
+  Matrix expected = Matrix::Zero(3, 5);
+  expected.row(1).setConstant(-3.0F);
+  EXPECT_TRUE(same_bits(expected, y));
 }
 
 }  // namespace

@@ -27,6 +27,24 @@ TEST(CpuLinear, SmallSizesHaveTheReferencesBits) {
   EXPECT_GT(compared, 0);
 }
 
+TEST(CpuLinear, ProductHasTheReferencesBits) {
+  Draw draw(6);
+  Index compared = 0;
+  for (const Index T : kSizes)
+    for (const Index K : {0, 1, 5, 33, 300})
+      for (const Index F : {1, 7, 16, 33, 127}) {
+        const Matrix wide_a = draw.matrix(T, K + 2), wide_b = draw.matrix(K, F + 3);
+        const ConstMatrix a = wide_a.leftCols(K), b = wide_b.middleCols(1, F);
+        const Matrix expected = reference::linear(a, Matrix(b.transpose()), Vector());
+        for (const int threads : {1, 3})
+          ASSERT_TRUE(same_bits(expected, cpu::product(a, b, threads)))
+              << fmt::format("T={} K={} F={} threads={}", T, K, F, threads);
+        compared += expected.size();
+      }
+  EXPECT_GT(compared, 0);
+  EXPECT_THROW(cpu::product(Matrix::Ones(2, 4), Matrix::Ones(5, 3)), Error);
+}
+
 // Several pieces of k, several blocks of rows and several panels per task, with uneven ends.
 TEST(CpuLinear, LargeSizesHaveTheReferencesBits) {
   Draw draw(2);

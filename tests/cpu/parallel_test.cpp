@@ -52,6 +52,19 @@ TEST(CpuParallel, TierRunsHere) {
   EXPECT_EQ(cpu::unavailable(), "");
 }
 
+TEST(CpuParallel, RangesCoverEveryValueOnce) {
+  for (const int threads : kThreads)
+    for (const Index n : {0, 1, 2, 15, 16, 17, 100})
+      for (const Index together : {1, 16, 1000}) {
+        std::vector<std::atomic<int>> runs(static_cast<std::size_t>(n));
+        cpu::parallel_ranges(threads, n, together, [&](Index first, Index last) {
+          if (last - first > together) return;
+          for (Index i = first; i < last; i++) runs[static_cast<std::size_t>(i)]++;
+        });
+        for (const auto& count : runs) ASSERT_EQ(count, 1);
+      }
+}
+
 #if defined(__SSE__)
 TEST(CpuParallel, ThreadThatFlushesSubnormalsIsRefused) {
   std::string message;

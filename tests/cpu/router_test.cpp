@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "tests/cpu/support.h"
+#include "tests/cpu/layers.h"
 
 namespace moe::test {
 namespace {
@@ -15,28 +15,22 @@ constexpr Normalisation kNormalisations[] = {Normalisation::none, Normalisation:
                                              Normalisation::max_sum, Normalisation::l2};
 
 // All four stages of the two tiers.
-void expect_same_routing(const Router& router, const Matrix& x, const std::string& name) {
-  Recording expected, found;
-  const Routing e = reference::route(router, x, &expected);
+void expect_same_routing(const Router& router, const Matrix& x, const std::string& name,
+                         bool to_all = false) {
+  Recording expected;
+  const Routing e = to_all ? reference::route_to_all(router, x, &expected)
+                           : reference::route(router, x, &expected);
   const cpu::PreparedRouter prepared = cpu::prepare(router);
+  ASSERT_EQ(expected.stages.size(), 4U);
   for (const int threads : {1, 3}) {
-    found.stages.clear();
-    const Routing f = cpu::route(prepared, x, &found, threads);
-    ASSERT_EQ(expected.stages.size(), 4U);
-    ASSERT_EQ(found.stages.size(), 4U);
-    for (std::size_t s = 0; s < 4; s++) {
-      ASSERT_EQ(expected.stages[s].name, found.stages[s].name);
-      ASSERT_EQ(expected.stages[s].shape, found.stages[s].shape);
-      if (expected.stages[s].name == "selected")
-        ASSERT_EQ(expected.stages[s].values, found.stages[s].values) << name;
-      else
-        ASSERT_TRUE(same_bits(std::get<std::vector<float>>(expected.stages[s].values),
-                              std::get<std::vector<float>>(found.stages[s].values)))
-            << expected.stages[s].name << " " << name;
-    }
-    ASSERT_EQ(e.selected, f.selected);
-    ASSERT_TRUE(same_bits(e.weights, f.weights));
-    ASSERT_EQ(e.weight_on, f.weight_on);
+    Recording found;
+    const Routing f = to_all ? cpu::route_to_all(prepared, x, &found, threads)
+                             : cpu::route(prepared, x, &found, threads);
+    ASSERT_TRUE(same_stages(expected, found)) << name;
+    ASSERT_EQ(e.selected, f.selected) << name;
+    ASSERT_TRUE(same_bits(e.weights, f.weights)) << name;
+    ASSERT_TRUE(same_bits(e.chosen_scores, f.chosen_scores)) << name;
+    ASSERT_EQ(e.weight_on, f.weight_on) << name;
   }
 }
 
@@ -85,6 +79,50 @@ TEST(CpuRouter, EverySizeHasTheReferencesBits) {
         router.weight = draw.matrix(E, 7);
         ASSERT_NO_FATAL_FAILURE(
             expect_same_routing(router, draw.matrix(T, 7), fmt::format("T={} E={} K={}", T, E, K)));
+      }
+}
+
+// Slots after the first that are not used: none, by weight, by mass; thresholds that some scores
+// equal, and NaN.
+TEST(CpuRouter, LaterSlotsAreThinnedAsInTheReference) {
+  Draw draw(25);
+  Index unused = 0, used = 0;
+  for (const LaterSlots later :
+       {LaterSlots::all, LaterSlots::none, LaterSlots::above_threshold, LaterSlots::until_mass})
+    for (const float threshold : {0.0F, 0.125F, 0.5F, 0.9F, 2.0F, NAN})
+      for (const Index T : {0, 1, 7, 33})
+        for (const auto& [E, K] : {std::array<Index, 2>{1, 1}, {8, 2}, {8, 8}, {33, 5}})
+          for (const bool even : {false, true}) {
+            Router router = make_router(draw, E, 7, K);
+            if (even) router.weight.setZero();  // all scores 1/E
+            router.config.later = later;
+            router.config.later_threshold = threshold;
+            router.config.normalisation = T == 7 ? Normalisation::sum : Normalisation::none;
+            Matrix x = draw.matrix(T, 7);
+            if (T == 33) x(5, 5) = NAN;
+            const auto name =
+                fmt::format("later {} threshold {} T={} E={} K={}", int(later), threshold, T, E, K);
+            ASSERT_NO_FATAL_FAILURE(expect_same_routing(router, x, name));
+            const Routing routing = cpu::route(cpu::prepare(router), x, nullptr);
+            unused += (routing.selected.array() < 0).count();
+            used += (routing.selected.array() >= 0).count();
+          }
+  EXPECT_GT(unused, 0);
+  EXPECT_GT(used, 0);
+}
+
+TEST(CpuRouter, RoutesToAllAsTheReference) {
+  Draw draw(26);
+  for (const Score score : kScores)
+    for (const Index T : kSizes)
+      for (const Index E : {1, 3, 33}) {
+        Router router = make_router(draw, E, 5, 1);
+        router.config.score = score;
+        router.config.scale = 2.5F;
+        router.config.weight_on = T % 2 == 0 ? WeightOn::output : WeightOn::input;
+        if (E == 3) router.bias = draw.vector(E);
+        const auto name = fmt::format("score {} T={} E={}", int(score), T, E);
+        ASSERT_NO_FATAL_FAILURE(expect_same_routing(router, draw.matrix(T, 5), name, true));
       }
 }
 

@@ -8,7 +8,7 @@
 #include "reference/error.h"
 #include "reference/presets.h"
 #include "reference/sparse.h"
-#include "tests/cpu/support.h"
+#include "tests/cpu/layers.h"
 
 namespace moe::test {
 namespace {
@@ -16,28 +16,11 @@ namespace {
 // Every stage of both tiers, and the output without a trace.
 void expect_same_layer(const SparseLayer& layer, const ConstMatrix& x, const std::string& name,
                        std::span<const int> thread_counts = kThreads) {
-  Recording expected;
-  const Matrix y = reference::sparse(layer, x, &expected);
   const cpu::PreparedSparse prepared = cpu::prepare(layer);
-  ASSERT_EQ(expected.stages.size(), layer.shared ? 11U : 10U);
-  for (const int threads : thread_counts) {
-    Recording found;
-    ASSERT_TRUE(same_bits(y, cpu::sparse(prepared, x, &found, threads))) << name;
-    ASSERT_TRUE(same_bits(y, cpu::sparse(prepared, x, nullptr, threads))) << name;
-    ASSERT_EQ(expected.stages.size(), found.stages.size());
-    for (std::size_t s = 0; s < expected.stages.size(); s++) {
-      const Stage& e = expected.stages[s];
-      const Stage& f = found.stages[s];
-      ASSERT_EQ(e.name, f.name);
-      ASSERT_EQ(e.shape, f.shape) << e.name << " " << name;
-      ASSERT_EQ(e.values.index(), f.values.index());
-      if (e.values.index() == 1)
-        ASSERT_EQ(e.values, f.values) << e.name << " " << name;
-      else
-        ASSERT_TRUE(same_bits(std::get<0>(e.values), std::get<0>(f.values)))
-            << fmt::format("{} threads={} {}", e.name, threads, name);
-    }
-  }
+  expect_same_pass(
+      [&](Trace* trace) { return reference::sparse(layer, x, trace); },
+      [&](Trace* trace, int threads) { return cpu::sparse(prepared, x, trace, threads); },
+      10U + (layer.shared ? 1U : 0U) + (layer.capacity ? 1U : 0U), name, thread_counts);
 }
 
 TEST(CpuSparse, EverySizeHasTheReferencesBits) {
@@ -80,6 +63,31 @@ TEST(CpuSparse, EveryPresetHasTheReferencesBits) {
                  preset.shared == SharedKind::sigmoid_gated ? draw.matrix(1, D) : Matrix()};
     ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, draw.matrix(50, D), std::string(preset.name)));
   }
+}
+
+TEST(CpuSparse, LimitedPlacesAndLaterSlotsHaveTheReferencesBits) {
+  Draw draw(59);
+  int count = 0;
+  for (const Index T : {0, 1, 2, 3, 5, 7, 31, 33})
+    for (const Index places : {Index{0}, Index{1}, Index{3}, T, T + 5})
+      for (const Priority priority :
+           {Priority::choice, Priority::token, Priority::score, Priority::confidence})
+        for (const LaterSlots later :
+             {LaterSlots::all, LaterSlots::none, LaterSlots::above_threshold}) {
+          SparseLayer layer = make_layer(draw, 7, 5, 6, 3, true);
+          layer.router.config.later = later;
+          layer.router.config.later_threshold = 0.1F;
+          layer.router.config.weight_on = count % 2 == 0 ? WeightOn::output : WeightOn::input;
+          layer.capacity = Capacity{.places = places, .group = count % 3 * 4, .priority = priority};
+          if (count % 3 == 1) layer.capacity->after = Normalisation::sum;
+          if (count % 5 == 1) layer.shared = Shared{{}, make_ffn(draw, 3, 7, true, false), {}};
+          const auto name =
+              fmt::format("T={} C={} priority {} later {}", T, places, int(priority), int(later));
+          const std::span turn(kThreads + static_cast<std::size_t>(count++) % std::size(kThreads),
+                               1);
+          ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, draw.matrix(T, 7), name, turn));
+        }
+  EXPECT_EQ(count, 8 * 5 * 4 * 3);
 }
 
 TEST(CpuSparse, LongChainsAndManyRowsHaveTheReferencesBits) {
@@ -125,30 +133,18 @@ TEST(CpuSparse, UnpackingGivesTheSameBits) {
   Draw draw(56);
   SparseLayer layer = make_layer(draw, 19, 35, 5, 2, true);
   layer.shared = Shared{{}, make_ffn(draw, 11, 19, true, false), draw.matrix(1, 19)};
+  layer.capacity = Capacity{.places = 3};
   layer.nonfinite = NonFinite::allow;
   const SparseLayer back = cpu::unpack(cpu::prepare(layer));
   EXPECT_TRUE(same_bits(layer.router.weight, back.router.weight));
   EXPECT_TRUE(same_bits(layer.router.bias, back.router.bias));
-  ASSERT_EQ(back.experts.ffn.size(), 5U);
-  for (std::size_t e = 0; e < 5; e++) {
-    EXPECT_TRUE(same_bits(layer.experts.ffn[e].gate, back.experts.ffn[e].gate));
-    EXPECT_TRUE(same_bits(layer.experts.ffn[e].down, back.experts.ffn[e].down));
-    EXPECT_TRUE(same_bits(layer.experts.ffn[e].up_bias, back.experts.ffn[e].up_bias));
-  }
+  EXPECT_TRUE(same_experts(layer.experts, back.experts));
+  ASSERT_TRUE(back.capacity.has_value());
+  EXPECT_EQ(back.capacity->places, 3);
   ASSERT_TRUE(back.shared.has_value());
   EXPECT_TRUE(same_bits(layer.shared->ffn.up, back.shared->ffn.up));
   EXPECT_TRUE(same_bits(layer.shared->gate, back.shared->gate));
   EXPECT_EQ(back.nonfinite, NonFinite::allow);
-}
-
-// The two tiers refuse the same input with the same words.
-std::string refusal(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 TEST(CpuSparse, RefusesWhatTheReferenceRefuses) {

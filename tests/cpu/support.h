@@ -111,9 +111,9 @@ inline SparseLayer make_layer(Draw& draw, Index D, Index F, Index E, Index K, bo
   return layer;
 }
 
-/// Distinct experts per token, from `first` on.
+/// Distinct experts per token, from `first` on; some scores tie.
 inline Routing make_routing(Draw& draw, Index T, Index E, Index K, Index first, WeightOn on) {
-  Routing routing{IntMatrix(T, K), draw.matrix(T, K), on};
+  Routing routing{IntMatrix(T, K), draw.matrix(T, K), draw.matrix(T, K), on};
   for (Index t = 0; t < T; t++) {
     const Index start = draw.word() % (E - first);
     for (Index k = 0; k < K; k++)

@@ -1,0 +1,96 @@
+#include "cpu/expert_choice.h"
+
+#include <algorithm>
+
+#include "cpu/available.h"
+#include "cpu/dispatch.h"
+#include "cpu/parallel.h"
+#include "cpu/routed.h"
+
+namespace moe::cpu {
+namespace {
+
+// Every expert's C best tokens of every group, best first: token within its group and score,
+// both [groups*E,C]. One list a task.
+struct Lists {
+  IntMatrix selected;
+  Matrix weights;
+};
+
+Lists choose(const Matrix& s, Index group, Index C, int threads) {
+  const Index E = s.cols();
+  const Index groups = s.rows() == 0 ? 0 : s.rows() / group;
+  Lists lists{IntMatrix(groups * E, C), Matrix(groups * E, C)};
+  parallel_for(threads, groups * E, [&](Index row, int) {
+    const float* first = s.data() + row / E * group * E + row % E;
+    std::vector<float> column(static_cast<std::size_t>(group));  // the expert's scores
+    for (std::size_t i = 0; i < column.size(); i++) column[i] = first[static_cast<Index>(i) * E];
+    std::int32_t* best = lists.selected.data() + row * C;
+    top_k(column, std::span(best, static_cast<std::size_t>(C)));
+    for (Index c = 0; c < C; c++) lists.weights(row, c) = column[static_cast<std::size_t>(best[c])];
+  });
+  return lists;
+}
+
+}  // namespace
+
+PreparedExpertChoice prepare(const ExpertChoiceLayer& layer) {
+  require_available();
+  validate(layer);
+  return {.outline = Outline<ExpertChoiceLayer>({.router = Matrix(0, layer.router.cols()),
+                                                 .bias = {},
+                                                 .places = layer.places,
+                                                 .group = layer.group,
+                                                 .experts = without_weights(layer.experts),
+                                                 .shared = {},
+                                                 .nonfinite = layer.nonfinite}),
+          .router = prepare(layer.router, layer.bias),
+          .experts = prepare(layer.experts),
+          .shared = prepare(layer.shared)};
+}
+
+ExpertChoiceLayer unpack(const PreparedExpertChoice& prepared) {
+  ExpertChoiceLayer layer = prepared.outline.layer();
+  unpack(prepared.router, layer.router, layer.bias);
+  layer.experts = unpack(prepared.experts);
+  layer.shared = unpack(prepared.shared);
+  return layer;
+}
+
+Routing slots_of_tokens(const IntMatrix& selected, const Matrix& s, Index group) {
+  const Index E = s.cols();
+  Routing routing{IntMatrix::Constant(s.rows(), E, -1), Matrix::Zero(s.rows(), E), s,
+                  WeightOn::output};
+  for (Index row = 0; row < selected.rows(); row++) {
+    const Index first = row / E * group;  // token of this row's group
+    const Index e = row % E;
+    for (Index c = 0; c < selected.cols(); c++) {
+      const Index t = first + selected(row, c);
+      routing.selected(t, e) = static_cast<std::int32_t>(e);
+      routing.weights(t, e) = s(t, e);
+    }
+  }
+  return routing;
+}
+
+Matrix expert_choice(const PreparedExpertChoice& layer, const ConstMatrix& x, Trace* trace,
+                     int threads) {
+  threads = thread_count(threads);
+  layer.outline.check_input(x);
+  const Index E = layer.router.outputs;
+  const Index group = layer.outline->group == 0 ? x.rows() : layer.outline->group;
+
+  const Matrix logits = linear(x, layer.router, threads);  // [T,E]
+  record(trace, "logits", logits);
+  const Matrix s = all_scores(Score::softmax, logits, threads);
+  record(trace, "scores", s);
+  const Lists lists = choose(s, group, std::min(layer.outline->places, group), threads);
+  record(trace, "selected", lists.selected);
+  record(trace, "weights", lists.weights);
+
+  const Routing routing = slots_of_tokens(lists.selected, s, group);
+  const Dispatch dispatch = place(routing, E, std::nullopt, trace);
+  return run_routed(layer.experts, layer.shared, routing, dispatch, x, trace, threads);
+}
+
+}  // namespace moe::cpu
