@@ -14,9 +14,19 @@ std::vector<int> to_ints(const std::vector<Index>& values) {
 std::vector<int> to_ints(const IntMatrix& values) {
   return {values.data(), values.data() + values.size()};
 }
-std::vector<Index> to_indices(const Array<int>& device) {
+// The first `size` of them.
+std::vector<Index> to_indices(const Array<int>& device, Index size) {
   const std::vector<int> host = device.to_host();
-  return {host.begin(), host.end()};
+  return {host.begin(), host.begin() + size};
+}
+std::vector<float> to_floats(const Matrix& values) {
+  return {values.data(), values.data() + values.size()};
+}
+Matrix to_matrix(const Array<float>& device, Index rows, Index cols) {
+  const std::vector<float> host = device.to_host();
+  Matrix m(rows, cols);
+  std::copy(host.begin(), host.end(), m.data());
+  return m;
 }
 IntMatrix to_matrix(const Array<int>& device, Index rows, Index cols) {
   const std::vector<int> host = device.to_host();
@@ -48,21 +58,22 @@ Matrix download(const DeviceMatrix& device) {
 }
 
 DeviceRouting upload(const Routing& host) {
-  const float* weights = host.weights.data();
-  return {.selected = Array<int>(to_ints(host.selected)),
-          .weights = Array<float>(std::vector<float>(weights, weights + host.weights.size())),
-          .tokens = host.selected.rows(),
-          .chosen = host.selected.cols(),
-          .weight_on = host.weight_on};
+  DeviceRouting device;
+  device.selected = Array<int>(to_ints(host.selected));
+  device.weights = Array<float>(to_floats(host.weights));
+  device.chosen_scores = Array<float>(to_floats(host.chosen_scores));
+  device.tokens = host.selected.rows();
+  device.chosen = host.selected.cols();
+  device.weight_on = host.weight_on;
+  device.full = host.selected.size() == 0 || host.selected.minCoeff() >= 0;
+  return device;
 }
 
 Routing download(const DeviceRouting& device) {
   const Index T = device.tokens;
   const Index K = device.chosen;
-  Routing host{to_matrix(device.selected, T, K), Matrix(T, K), device.weight_on};
-  const std::vector<float> weights = device.weights.to_host();
-  std::copy(weights.begin(), weights.end(), host.weights.data());
-  return host;
+  return {to_matrix(device.selected, T, K), to_matrix(device.weights, T, K),
+          to_matrix(device.chosen_scores, T, K), device.weight_on};
 }
 
 DeviceDispatch upload(const Dispatch& host) {
@@ -70,12 +81,13 @@ DeviceDispatch upload(const Dispatch& host) {
   device.offsets = Array<int>(to_ints(host.offsets));
   device.positions = Array<int>(to_ints(host.positions));
   device.experts = static_cast<Index>(host.offsets.size()) - 1;
+  device.rows = host.offsets.back();
   return device;
 }
 
 Dispatch download(const DeviceDispatch& device, Index T, Index K) {
-  return {to_indices(device.offsets), to_indices(device.tokens), to_indices(device.slots),
-          to_matrix(device.positions, T, K)};
+  return {to_indices(device.offsets, device.experts + 1), to_indices(device.tokens, device.rows),
+          to_indices(device.slots, device.rows), to_matrix(device.positions, T, K)};
 }
 
 void record(Trace* trace, std::string_view name, const DeviceMatrix& values) {

@@ -2,12 +2,15 @@
 // files of this folder; users see the functions of the same names that take and return host
 // matrices.
 #pragma once
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "cuda/kernels.h"
-#include "cuda/sparse.h"
+#include "cuda/router.h"
+#include "cuda/shared.h"
+#include "reference/dispatch.h"
 
 namespace moe::MOE_CUDA_NAMESPACE {
 
@@ -39,19 +42,26 @@ void unpack(const DeviceLinear& linear, Index expert, Matrix& w, Vector& bias);
 
 /// Routing on the device.
 struct DeviceRouting {
-  Array<int> selected;   ///< [T,K]
-  Array<float> weights;  ///< [T,K]
+  Array<int> selected;         ///< [T,K]
+  Array<float> weights;        ///< [T,K]
+  Array<float> chosen_scores;  ///< [T,K]
   Index tokens = 0, chosen = 0;
   WeightOn weight_on = WeightOn::output;
+  bool full = true;  ///< every slot has an expert; if not, some may hold -1
+
+  DeviceRouting() = default;
+  /// Room for T tokens of K slots. Throws Error if T*K does not fit 31 bits.
+  DeviceRouting(Index T, Index K, WeightOn on);
 };
 
 /// Dispatch on the device.
 struct DeviceDispatch {
   Array<int> offsets;    ///< [E+1]
-  Array<int> tokens;     ///< [R]
-  Array<int> slots;      ///< [R]
+  Array<int> tokens;     ///< [T*K], of which the first R count
+  Array<int> slots;      ///< [T*K], likewise
   Array<int> positions;  ///< [T,K]
   Index experts = 0;
+  Index rows = 0;  ///< R
 };
 
 DeviceMatrix upload(const ConstMatrix& host);
@@ -71,7 +81,12 @@ void record(Trace* trace, std::string_view name, const Array<int>& values, Index
 
 DeviceMatrix linear(const DeviceMatrix& x, const PreparedLinear& w);
 DeviceRouting route(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace);
-DeviceDispatch place(const DeviceRouting& routing, Index E, Trace* trace);
+DeviceRouting route_to_all(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace);
+/// Waits for the device where R is not T*K for certain: what follows must know how many rows it has.
+DeviceDispatch place(const DeviceRouting& routing, Index E,
+                     const std::optional<Capacity>& capacity, Trace* trace);
+void drop_weights(const Capacity& capacity, const DeviceDispatch& dispatch,
+                  DeviceRouting& routing, Trace* trace);
 DeviceMatrix gather(const DeviceDispatch& dispatch, const DeviceRouting& routing,
                     const DeviceMatrix& x, Trace* trace);
 DeviceMatrix hidden_values(const PreparedExperts& experts, const DeviceMatrix& x,
@@ -81,5 +96,8 @@ DeviceMatrix run_experts(const PreparedExperts& experts, const DeviceDispatch& d
 DeviceMatrix combine(const DeviceDispatch& dispatch, const DeviceRouting& routing,
                      const DeviceMatrix& rows, Trace* trace);
 DeviceMatrix run_shared(const PreparedShared& shared, const DeviceMatrix& x, Trace* trace);
+Matrix run_routed(const PreparedExperts& experts, const std::optional<PreparedShared>& shared,
+                  const DeviceRouting& routing, const DeviceDispatch& dispatch,
+                  const DeviceMatrix& x, Trace* trace);
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

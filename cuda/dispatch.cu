@@ -1,6 +1,6 @@
-// A stable counting sort of (token, slot) pairs by expert: count, scan, place. A pair's row is the
-// number of pairs before it in (expert, pair) order: a count, so no order of execution can change
-// it. Atomics are used only where nothing but the total matters.
+// A stable counting sort of (token, slot) pairs by expert: count, scan, place; pairs whose expert is -1
+// take no part. A pair's row is the number of pairs before it in (expert, pair) order: a count, so no
+// order of execution can change it. Atomics are used only where nothing but the total matters.
 #include "cuda/device.cuh"
 #include "cuda/kernels.h"
 
@@ -16,7 +16,7 @@ constexpr int kWarps = kThreads / 32;
 __global__ void __launch_bounds__(kThreads)
     count_kernel(const int* selected, Index R, int E, int* counts) {
   const Index i = blockIdx.x * Index{kThreads} + threadIdx.x;
-  if (i < R) atomicAdd(&counts[blockIdx.x * Index{E} + selected[i]], 1);
+  if (i < R && selected[i] >= 0) atomicAdd(&counts[blockIdx.x * Index{E} + selected[i]], 1);
 }
 
 // One thread per expert: counts[chunk][e] becomes the number of pairs for e in earlier chunks, and
@@ -79,6 +79,10 @@ __global__ void __launch_bounds__(kThreads)
   chunk.of[threadIdx.x] = e;
   __syncthreads();  // without it: the experts of neighbours are not there yet
   if (i >= R) return;
+  if (e < 0) {  // an unused slot, or no place
+    positions[i] = -1;
+    return;
+  }
   int row = offsets[e] + counts[blockIdx.x * Index{E} + e];
   for (unsigned j = 0; j < threadIdx.x; j++) row += chunk.of[j] == e ? 1 : 0;
   tokens[row] = static_cast<int>(i / K);
@@ -88,7 +92,7 @@ __global__ void __launch_bounds__(kThreads)
 
 constexpr int kGatherThreads = 128;
 
-// One block per token: x[t] is read once and written K times.
+// One block per token: x[t] is read once and written to the rows of its slots, at most K.
 __global__ void __launch_bounds__(kGatherThreads)
     gather_kernel(ConstView x, const int* positions, const float* weights, int K, View rows) {
   const Index t = blockIdx.x;
@@ -96,6 +100,7 @@ __global__ void __launch_bounds__(kGatherThreads)
     const float4 v = *reinterpret_cast<const float4*>(x.data + t * x.stride + d);
     for (int k = 0; k < K; k++) {
       const Index pair = t * K + k;
+      if (positions[pair] < 0) continue;
       float4 row = v;
       if (weights != nullptr) {
         const float w = weights[pair];

@@ -2,11 +2,12 @@
 // memory. They start kernels and return; nothing waits for the device. Same names as in
 // moe::reference, where each stage is defined; what a stage means is not repeated here.
 //
-// Sizes are T tokens, D model width, F hidden width, E experts, K experts per token and R = T*K
-// rows. Matrices have rows of row_stride(columns) floats (cuda/memory.h).
+// Sizes are T tokens, D model width, F hidden width, E experts, K experts per token and R rows, at most
+// T*K. Matrices have rows of row_stride(columns) floats (cuda/memory.h); arrays named [T,K] have no
+// gaps.
 #pragma once
 #include "cuda/memory.h"
-#include "reference/layer.h"
+#include "reference/variants.h"
 
 /// The stages on device memory.
 namespace moe::MOE_CUDA_NAMESPACE::kernels {
@@ -68,26 +69,45 @@ void linear(const ConstView& x, const Weights& w, const Plan& plan, const View& 
 void hidden_values(const Activation& activation, const ConstView& x, const Weights& gate,
                    const Weights& up, const Plan& plan, const View& hidden);
 
-/// From logits [T,E] to scores [T,E], selected and weights [T,K].
+/// From logits [T,E] to scores [T,E], selected, weights and chosen_scores [T,K].
 ///   selection_bias [E] or nullptr; group_scores [T, groups.count] is scratch, used if groups are
 ///   limited.
 void route(const RouterConfig& config, const ConstView& logits, const float* selection_bias,
-           float* group_scores, const View& scores, int* selected, float* weights);
+           float* group_scores, const View& scores, int* selected, float* weights,
+           float* chosen_scores);
+
+/// From logits [T,E] to scores [T,E]; selected, weights and chosen_scores [T,E] hold every expert in
+/// the slot of its own number.
+void route_to_all(const RouterConfig& config, const ConstView& logits, const View& scores,
+                  int* selected, float* weights, float* chosen_scores);
+
+/// The softmax of every row.
+void softmax(const ConstView& z, const View& p);
 
 /// Pairs that one block of place() counts: `counts` below has one row per so many.
 constexpr Index kChunk = 256;
 
-/// A stable counting sort of the pairs `selected` [T,K] by expert.
-///   counts [ceil(R / kChunk), E] is scratch. Fills offsets [E+1], tokens [R], slots [R] and
-///   positions [T,K].
+/// A stable counting sort of the pairs `selected` [T,K] by expert; pairs with -1 have no row.
+///   counts [ceil(T*K / kChunk), E] is scratch. Fills offsets [E+1], the first R = offsets[E] values
+///   of tokens and slots [T*K], and positions [T,K].
 void place(const int* selected, Index T, Index K, Index E, int* counts, int* offsets, int* tokens,
            int* slots, int* positions);
 
-/// rows[positions[t,k]] = x[t], times weights[t,k] unless `weights` is nullptr.
+/// placed [T,K] becomes selected where the pair is among the first C of its expert and of its `group`
+/// tokens, in the order of priority; else -1.
+void find_places(Priority priority, Index C, Index group, const int* selected,
+                 const float* chosen_scores, Index T, Index K, int* placed);
+
+/// weights [T,K] of the pairs that have a row, after dropping; 0 for the others.
+void drop_weights(Normalisation after, float epsilon, const int* positions,
+                  const float* chosen_scores, Index T, Index K, float* weights);
+
+/// rows[positions[t,k]] = x[t], times weights[t,k] unless `weights` is nullptr; where there is a row.
 void gather(const ConstView& x, const int* positions, const float* weights, Index K,
             const View& rows);
 
-/// y[t] = sum over k of weights[t,k] rows[positions[t,k]]; weights count as 1 if nullptr.
+/// y[t] = sum over k of weights[t,k] rows[positions[t,k]], where there is a row; weights count as 1 if
+/// nullptr.
 void combine(const ConstView& rows, const int* positions, const float* weights, Index K,
              const View& y);
 
@@ -96,5 +116,47 @@ void open(const ConstView& z, const View& y);
 
 /// y = a + b.
 void add(const ConstView& a, const ConstView& b, const View& y);
+
+// -------------------------------------------------------------------------- stages of one variant
+
+/// Each expert takes the C tokens of each group that score best; scores [T,E].
+///   Fills chosen and chosen_weights [T/group*E,C]: token within the group, best first, and its score;
+///   and the same as slots of tokens: selected (e in slot e, or -1), weights (or 0) and
+///   chosen_scores [T,E].
+void choose_tokens(const ConstView& scores, Index group, Index C, int* chosen,
+                   float* chosen_weights, int* selected, float* weights, float* chosen_scores);
+
+/// What a two-level layer knows of the routing within one group of experts, for all tokens.
+struct InnerRouting {
+  const int* selected = nullptr;         ///< [T,K2]
+  const float* weights = nullptr;        ///< [T,K2]
+  const float* chosen_scores = nullptr;  ///< [T,K2]
+};
+/// What makes two levels one.
+struct Levels {
+  Index outer_chosen = 1;       ///< K1
+  Index inner_chosen = 1;       ///< K2
+  Index experts_per_group = 1;  ///< E2
+  bool best_only = false;       ///< SecondGroup::best_only
+  bool no_second = false;       ///< and then the second inner slot is not used either
+  bool divided_by_sum = false;  ///< what SecondGroup::best_only does to the best expert's score
+  float epsilon = 0;            ///< in that division
+};
+/// Slot k2*K1 + k1 of every token: expert, weight and score from both levels, or -1, 0 and 0.
+///   outer_selected, outer_weights and groups (positions of the outer level) are [T,K1], `inner` has
+///   one entry per group of experts; selected, weights and chosen_scores are [T,K1*K2].
+void flatten(const Levels& levels, Index T, const int* outer_selected, const float* outer_weights,
+             const int* groups, const InnerRouting* inner, int* selected, float* weights,
+             float* chosen_scores);
+
+/// by_l2: y = scale * (row / sqrt(row . row + 1e-6)), every row of x.
+void normalise_by_l2(const ConstView& x, float scale, const View& y);
+/// by_rms: y = row / max(|row|, 1e-12) * sqrt(D) * gamma, every row of x [.,D].
+void normalise_by_rms(const ConstView& x, const float* gamma, const View& y);
+
+/// x is `groups` matrices, one under the other, y the same matrices transposed.
+void transpose(const ConstView& x, Index groups, const View& y);
+/// Rows [A,B,S] become rows [B,A,S].
+void swap_groups(const ConstView& x, Index A, Index B, Index S, const View& y);
 
 }  // namespace moe::MOE_CUDA_NAMESPACE::kernels

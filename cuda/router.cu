@@ -28,6 +28,7 @@ struct Routing {
   View scores;                  // [T,E]
   int* selected;                // [T,K]
   float* weights;               // [T,K]
+  float* chosen_scores;         // [T,K]
   bool in_shared;
 };
 
@@ -208,6 +209,24 @@ __device__ __forceinline__ float normaliser(const Token& token) {
   return __shfl_sync(kAll, divisor, 0);
 }
 
+// Empties the slots after the first that the config does not use: reference/router.cpp. By lane 0,
+// because the scores before a slot are summed in order.
+__device__ __forceinline__ void thin(const Token& token, const float* chosen_scores,
+                                     float* weights) {
+  const LaterSlots later = token.config.later;
+  const float threshold = token.config.later_threshold;
+  float mass = 0;
+  for (int k = 0; token.lane == 0 && k < token.K; k++) {
+    bool used = k == 0;
+    if (later == LaterSlots::above_threshold) used = used || weights[k] > threshold;
+    if (later == LaterSlots::until_mass) used = used || mass < threshold;
+    mass = __fadd_rn(mass, chosen_scores[k]);
+    if (used) continue;
+    token.S[k] = -1;
+    weights[k] = 0;
+  }
+}
+
 // Six blocks on a multiprocessor: told so, the compiler for sm_100 keeps everything in registers.
 __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) {
   const auto warp = static_cast<int>(threadIdx.x / 32);
@@ -236,6 +255,8 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
   }
   choose(token);
   __syncwarp();  // without it: near_tie_softmax() reads choices that other lanes have not written
+  float* chosen_scores = routing.chosen_scores + t * K;
+  for (int k = token.lane; k < K; k += 32) chosen_scores[k] = token.s[token.S[k]];
   weigh(token);
   float divisor = 1;
   const bool divided = token.config.normalisation != Normalisation::none;
@@ -249,12 +270,49 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
     weights[k] = __fmul_rn(w, token.config.scale);
   }
   for (int e = token.lane; e < E; e += 32) scores[e] = token.s[e];
+  if (token.config.later != LaterSlots::all) {
+    __syncwarp();  // without it: lane 0 reads and empties slots that other lanes have still to write
+    thin(token, chosen_scores, weights);
+  }
+}
+
+// One warp per token: its scores, and every expert in the slot of its own number.
+__global__ void __launch_bounds__(32 * kWarps) route_to_all_kernel(Routing routing) {
+  const Index t = blockIdx.x * Index{kWarps} + threadIdx.x / 32;
+  if (t >= routing.logits.rows) return;  // whole warps; no barrier of the block follows
+  const auto E = static_cast<int>(routing.logits.cols);
+  const Token token{.config = routing.config,
+                    .lane = static_cast<int>(threadIdx.x % 32),
+                    .E = E,
+                    .K = E,
+                    .z = routing.logits.data + t * routing.logits.stride,
+                    .bias = nullptr,
+                    .s = routing.scores.data + t * routing.scores.stride,
+                    .w = nullptr,
+                    .S = nullptr,
+                    .judged = nullptr};
+  score(token);
+  for (int e = token.lane; e < E; e += 32) {  // each lane the scores that it wrote
+    routing.selected[t * E + e] = e;
+    routing.weights[t * E + e] = __fmul_rn(token.s[e], routing.config.scale);
+    routing.chosen_scores[t * E + e] = token.s[e];
+  }
+}
+
+// One warp per row.
+__global__ void __launch_bounds__(32 * kWarps) softmax_kernel(ConstView z, View p) {
+  const Index row = blockIdx.x * Index{kWarps} + threadIdx.x / 32;
+  if (row >= z.rows) return;  // whole warps; no barrier of the block follows
+  const float* z_row = z.data + row * z.stride;
+  softmax(static_cast<int>(threadIdx.x % 32), static_cast<int>(z.cols),
+          [z_row](int i) { return z_row[i]; }, p.data + row * p.stride);
 }
 
 }  // namespace
 
 void route(const RouterConfig& config, const ConstView& logits, const float* selection_bias,
-           float* group_scores, const View& scores, int* selected, float* weights) {
+           float* group_scores, const View& scores, int* selected, float* weights,
+           float* chosen_scores) {
   if (logits.rows == 0) return;
   const auto bytes =
       static_cast<std::size_t>(kWarps * (logits.cols + config.chosen)) * sizeof(float);
@@ -262,7 +320,19 @@ void route(const RouterConfig& config, const ConstView& logits, const float* sel
   const bool biased = config.key == SelectionKey::score_plus_bias;
   launch(route_kernel, blocks_for(logits.rows, kWarps), 32 * kWarps, in_shared ? bytes : 0,
          Routing{config, logits, biased ? selection_bias : nullptr, group_scores, scores, selected,
-                 weights, in_shared});
+                 weights, chosen_scores, in_shared});
+}
+
+void route_to_all(const RouterConfig& config, const ConstView& logits, const View& scores,
+                  int* selected, float* weights, float* chosen_scores) {
+  if (logits.rows == 0) return;
+  launch(route_to_all_kernel, blocks_for(logits.rows, kWarps), 32 * kWarps, 0,
+         Routing{config, logits, nullptr, nullptr, scores, selected, weights, chosen_scores, false});
+}
+
+void softmax(const ConstView& z, const View& p) {
+  if (z.rows == 0) return;
+  launch(softmax_kernel, blocks_for(z.rows, kWarps), 32 * kWarps, 0, z, p);
 }
 
 }  // namespace moe::MOE_CUDA_NAMESPACE::kernels

@@ -20,4 +20,7 @@ Router unpack(const PreparedRouter& router);
 /// The whole pipeline; x [T,D]: reference::route. Records logits, scores, selected, weights.
 Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace);
 
+/// Every expert in the slot of its own number: reference::route_to_all. Records the same.
+Routing route_to_all(const PreparedRouter& router, const ConstMatrix& x, Trace* trace);
+
 }  // namespace moe::MOE_CUDA_NAMESPACE

@@ -9,6 +9,7 @@ namespace {
 SparseLayer outline_of(const SparseLayer& layer) {
   SparseLayer outline;
   outline.nonfinite = layer.nonfinite;
+  outline.capacity = layer.capacity;
   outline.router.config = layer.router.config;
   outline.router.weight.resize(0, layer.router.weight.cols());
   outline.experts.activation = layer.experts.activation;
@@ -31,6 +32,7 @@ PreparedSparse prepare(const SparseLayer& layer) {
 
 SparseLayer unpack(const PreparedSparse& prepared) {
   SparseLayer layer{.router = unpack(prepared.router()),
+                    .capacity = prepared.outline().capacity,
                     .experts = unpack(prepared.experts()),
                     .shared = {},
                     .nonfinite = prepared.outline().nonfinite};
@@ -43,18 +45,11 @@ Matrix sparse(const PreparedSparse& layer, const ConstMatrix& host_x, Trace* tra
   const Index E = sizes(layer.outline()).experts;
   const DeviceMatrix x = upload(host_x);
 
-  const DeviceRouting routing = route(layer.router(), x, trace);
-  const DeviceDispatch dispatch = place(routing, E, trace);
-  const DeviceMatrix rows = gather(dispatch, routing, x, trace);
-  const DeviceMatrix outputs = run_experts(layer.experts(), dispatch, rows, trace);
-  DeviceMatrix y = combine(dispatch, routing, outputs, trace);
-  if (layer.shared()) {
-    const DeviceMatrix shared = run_shared(*layer.shared(), x, trace);
-    kernels::add(std::as_const(y).view(), shared.view(), y.view());
-  }
-  const Matrix host_y = download(y);
-  moe::record(trace, "output", host_y);
-  return host_y;
+  const std::optional<Capacity>& capacity = layer.outline().capacity;
+  DeviceRouting routing = route(layer.router(), x, trace);
+  const DeviceDispatch dispatch = place(routing, E, capacity, trace);
+  if (capacity) drop_weights(*capacity, dispatch, routing, trace);
+  return run_routed(layer.experts(), layer.shared(), routing, dispatch, x, trace);
 }
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

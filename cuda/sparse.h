@@ -37,7 +37,8 @@ PreparedSparse prepare(const SparseLayer& layer);
 SparseLayer unpack(const PreparedSparse& layer);
 
 /// One token-choice layer; x [T,D], returns y [T,D]: reference::sparse.
-///   Everything between x and y stays on the device. The result does not depend on whether there is
+///   Everything between x and y stays on the device; where slots may be empty (capacity, later slots),
+///   the host waits once to learn how many rows there are. The result does not depend on whether there is
 ///   a trace: the kernels are the same, and their results are copied out on the way.
 ///   Throws Error if x makes no sense.
 Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace = nullptr);

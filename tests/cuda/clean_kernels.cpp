@@ -40,6 +40,11 @@ struct Numbers {
   }
 };
 
+bool all_written(const Array<float>& values) {
+  const std::vector<float> host = values.to_host();
+  return std::none_of(host.begin(), host.end(), [](float v) { return std::isnan(v); });
+}
+
 // In tiles of 16, 64 and 128 rows; several depths and a tail.
 bool linear(Index T) {
   Numbers x(T, 40), w(70, 40), bias(1, 70), y(T, 70, false);
@@ -64,15 +69,24 @@ bool experts(bool gated) {
 
 bool router(const moe::RouterConfig& config, Index E) {
   const Index T = 5;
-  Numbers logits(T, E), bias(1, E), scores(T, E, false), weights(T, config.chosen, false);
+  Numbers logits(T, E), bias(1, E), scores(T, E, false);
   Array<float> groups(static_cast<std::size_t>(T * config.groups.count));
-  Array<float> w(static_cast<std::size_t>(T * config.chosen));
-  Array<int> selected(static_cast<std::size_t>(T * config.chosen));
+  const auto pairs = static_cast<std::size_t>(T * config.chosen);
+  Array<float> w(pairs), chosen(pairs);
+  Array<int> selected(pairs);
   kernels::route(config, logits.view(), bias.data.data(), groups.data(), scores.view(),
-                 selected.data(), w.data());
-  const std::vector<float> host = w.to_host();
-  return scores.all_written() &&
-         std::none_of(host.begin(), host.end(), [](float v) { return std::isnan(v); });
+                 selected.data(), w.data(), chosen.data());
+  return scores.all_written() && all_written(w) && all_written(chosen);
+}
+
+bool router_to_all(Index E) {
+  const Index T = 5;
+  Numbers logits(T, E), scores(T, E, false);
+  const auto pairs = static_cast<std::size_t>(T * E);
+  Array<float> w(pairs), chosen(pairs);
+  Array<int> selected(pairs);
+  kernels::route_to_all({}, logits.view(), scores.view(), selected.data(), w.data(), chosen.data());
+  return scores.all_written() && all_written(w) && all_written(chosen);
 }
 
 bool dispatch(Index T, Index K, Index E) {
@@ -89,6 +103,77 @@ bool dispatch(Index T, Index K, Index E) {
   kernels::gather(x.view(), positions.data(), weights.data.data(), K, rows.view());
   kernels::combine(rows.view(), positions.data(), weights.data.data(), K, y.view());
   return rows.all_written() && y.all_written();
+}
+
+// Places for a few pairs; then the weights of those and, of a few tokens, their rows and the sum of what
+// came back. (A sanitizer takes its time over a block per token.)
+bool capacity(moe::Priority priority, Index T, Index group) {
+  const Index K = 3, E = 5;
+  std::vector<int> choices;
+  std::vector<float> numbers;
+  for (Index i = 0; i < T * K; i++) {
+    choices.push_back(static_cast<int>((i % K + i / K % E) % (E + 1)) - 1);
+    numbers.push_back(static_cast<float>(i % 7));
+  }
+  const Array<int> selected(choices);
+  const Array<float> scores(numbers);
+  const auto pairs = static_cast<std::size_t>(T * K);
+  const Index chunks = (T * K + kernels::kChunk - 1) / kernels::kChunk;
+  Array<int> placed(pairs), counts(static_cast<std::size_t>(chunks * E)),
+      offsets(static_cast<std::size_t>(E + 1)), tokens(pairs), slots(pairs), positions(pairs);
+  Array<float> weights(pairs);
+  kernels::find_places(priority, 2, group, selected.data(), scores.data(), T, K, placed.data());
+  kernels::place(placed.data(), T, K, E, counts.data(), offsets.data(), tokens.data(),
+                 slots.data(), positions.data());
+  kernels::drop_weights(moe::Normalisation::sum, 1, positions.data(), scores.data(), T, K,
+                        weights.data());
+  if (T > 20) return all_written(weights);
+  Numbers x(T, 7), rows(offsets.to_host().back(), 7, false), y(T, 7, false);
+  kernels::gather(x.view(), positions.data(), weights.data(), K, rows.view());
+  kernels::combine(rows.view(), positions.data(), weights.data(), K, y.view());
+  return rows.rows > 0 && rows.rows < T * K && all_written(weights) && rows.all_written() &&
+         y.all_written();
+}
+
+bool expert_choice(Index T, Index E, Index group, Index C) {
+  const Index lists = T / group * E * C;
+  Numbers scores(T, E);
+  Array<int> chosen(static_cast<std::size_t>(lists)), selected(static_cast<std::size_t>(T * E));
+  Array<float> chosen_weights(static_cast<std::size_t>(lists));
+  Array<float> weights(static_cast<std::size_t>(T * E)), s(static_cast<std::size_t>(T * E));
+  kernels::choose_tokens(scores.view(), group, C, chosen.data(), chosen_weights.data(),
+                         selected.data(), weights.data(), s.data());
+  return all_written(chosen_weights) && all_written(weights) && all_written(s);
+}
+
+bool soft() {
+  const Index groups = 2, rows = 6, D = 40;
+  Numbers x(groups * rows, D), gamma(1, D), l2(groups * rows, D, false);
+  Numbers p(groups * rows, D, false);
+  Numbers rms(groups * rows, D, false), turned(groups * D, rows, false);
+  Numbers swapped(groups * rows, D, false);
+  kernels::softmax(x.view(), p.view());
+  kernels::normalise_by_l2(x.view(), 2, l2.view());
+  kernels::normalise_by_rms(x.view(), gamma.data.data(), rms.view());
+  kernels::transpose(x.view(), groups, turned.view());
+  kernels::swap_groups(x.view(), groups, 3, 2, swapped.view());
+  return p.all_written() && l2.all_written() && rms.all_written() && turned.all_written() &&
+         swapped.all_written();
+}
+
+bool hierarchical() {
+  const Index T = 9;
+  const Array<int> groups(std::vector<int>{0, 1, -1, 2, 3, 4, 5, -1, 6});
+  const Array<int> outer(std::vector<int>{0, 1, 1, 0, 1, 1, 0, -1, 0}), inner(std::vector<int>(18, 1));
+  const Array<float> g(std::vector<float>(9, 0.5F)), h(std::vector<float>(18, 0.25F));
+  const kernels::InnerRouting one{inner.data(), h.data(), h.data()};
+  const Array<kernels::InnerRouting> both(std::vector<kernels::InnerRouting>{one, one});
+  Array<int> selected(18);
+  Array<float> weights(18), scores(18);
+  kernels::flatten({.inner_chosen = 2, .experts_per_group = 3, .best_only = true}, T, outer.data(),
+                   g.data(), groups.data(), both.data(), selected.data(), weights.data(),
+                   scores.data());
+  return all_written(weights) && all_written(scores);
 }
 
 bool shared() {
@@ -135,6 +220,23 @@ const std::vector<Bug>& clean_kernels() {
        Needs::no_bug},
       {"kernel: dispatch and combine", [] { return dispatch(100, 3, 5); }, Needs::no_bug},
       {"kernel: dispatch, many experts", [] { return dispatch(9, 4, 300); }, Needs::no_bug},
+      {"kernel: router, later slots",
+       [] {
+         return router({.chosen = 34, .later = moe::LaterSlots::until_mass, .later_threshold = 0.5F},
+                       40);
+       },
+       Needs::no_bug},
+      {"kernel: router, all experts", [] { return router_to_all(70); }, Needs::no_bug},
+      {"kernel: capacity, one large group",
+       [] { return capacity(moe::Priority::choice, 100, 100); }, Needs::no_bug},
+      {"kernel: capacity, several groups",
+       [] { return capacity(moe::Priority::confidence, 9, 4); }, Needs::no_bug},
+      {"kernel: expert choice, one large group", [] { return expert_choice(300, 1, 300, 3); },
+       Needs::no_bug},
+      {"kernel: expert choice, several groups", [] { return expert_choice(8, 2, 4, 4); },
+       Needs::no_bug},
+      {"kernel: soft", soft, Needs::no_bug},
+      {"kernel: hierarchical", hierarchical, Needs::no_bug},
       {"kernel: shared", shared, Needs::no_bug},
   };
   return all;

@@ -18,7 +18,7 @@ Experts make_experts(Draw& draw, const Activation& activation, Index E, Index F,
 void expect_same_outputs(const Experts& experts, const Routing& routing, const Matrix& x,
                          const std::string& name) {
   const auto E = static_cast<Index>(experts.ffn.size());
-  const Dispatch dispatch = reference::place(routing, E, nullptr);
+  const Dispatch dispatch = reference::place(routing, E, std::nullopt, nullptr);
   const Matrix rows = reference::gather(dispatch, routing, x, nullptr);
   Recording expected;
   const Matrix out = reference::run_experts(experts, dispatch, rows, &expected);

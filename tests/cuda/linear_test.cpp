@@ -21,9 +21,9 @@ TEST(CudaLinear, EveryShapeHasTheReferencesBits) {
       const Matrix w = draw.matrix(F, D);
       const Vector bias = biased ? draw.vector(F) : Vector();
       const Matrix expected = reference::linear(x, w, bias);
+      const std::string name = fmt::format("T={} D={} F={} bias={}", T, D, F, biased);
       in_every_order([&] {
-        ASSERT_TRUE(same_bits(expected, cuda::linear(x, cuda::prepare(w, bias))))
-            << fmt::format("T={} D={} F={} bias={}", T, D, F, biased);
+        ASSERT_TRUE(same_bits(expected, cuda::linear(x, cuda::prepare(w, bias)))) << name;
       });
     }
 }

@@ -25,6 +25,7 @@ void expect_same_routing(const Router& router, const Matrix& x, const std::strin
   ASSERT_EQ(e.selected, f.selected) << name;
   ASSERT_TRUE(same_bits(e.weights, f.weights)) << name;
   ASSERT_EQ(e.weight_on, f.weight_on) << name;
+  ASSERT_TRUE(same_bits(e.chosen_scores, f.chosen_scores)) << name;
   const Routing untraced = cuda::route(cuda::prepare(router), x, nullptr);
   ASSERT_EQ(e.selected, untraced.selected) << name;
   ASSERT_TRUE(same_bits(e.weights, untraced.weights)) << name;
@@ -77,9 +78,59 @@ TEST(CudaRouter, AnyNumberOfExpertsAndSlots) {
       const Router router = make_router(
           draw, E, 3, {.chosen = K, .score = score, .normalisation = Normalisation::sum});
       const Matrix x = draw.matrix(T, 3);
-      in_every_order(
-          [&] { expect_same_routing(router, x, fmt::format("E={} K={} T={}", E, K, T)); });
+      const std::string name = fmt::format("E={} K={} T={}", E, K, T);
+      in_every_order([&] { expect_same_routing(router, x, name); });
     }
+}
+
+// Slots after the first that are not used, for thresholds below, among and above what they are held
+// against.
+TEST(CudaRouter, LaterSlots) {
+  Draw draw(15);
+  int unused = 0, used = 0;
+  for (const LaterSlots later :
+       {LaterSlots::none, LaterSlots::above_threshold, LaterSlots::until_mass})
+    for (const float threshold : {-1.0F, 0.0F, 0.2F, 0.5F, 1.0F, std::nanf("")})
+      for (const auto& [E, K, T] :
+           {std::array<Index, 3>{1, 1, 3}, {2, 2, 7}, {8, 5, 33}, {40, 34, 5}, {3200, 3, 2}})
+        for (const Score score : {Score::softmax, Score::sigmoid}) {
+          const Router router = make_router(draw, E, 3,
+                                            {.chosen = K,
+                                             .score = score,
+                                             .normalisation = Normalisation::sum,
+                                             .later = later,
+                                             .later_threshold = threshold});
+          const Matrix x = with_ties(draw.matrix(T, 3));
+          const Routing expected = reference::route(router, x, nullptr);
+          unused += static_cast<int>((expected.selected.array() < 0).count());
+          used += static_cast<int>((expected.selected.array() >= 0).count());
+          const std::string name = fmt::format("later {} threshold {} E={} K={} T={}",
+                                               static_cast<int>(later), threshold, E, K, T);
+          in_every_order([&] { expect_same_routing(router, x, name); });
+        }
+  EXPECT_GT(unused, 1000);
+  EXPECT_GT(used, 1000);
+}
+
+TEST(CudaRouter, EveryExpertForEveryToken) {
+  Draw draw(16);
+  for (const Score score : kScores)
+    for (const Index E : {1, 2, 7, 31, 32, 33, 70})
+      for (const Index T : {0, 1, 3, 9}) {
+        Router router = make_router(draw, E, 5, {.score = score, .scale = 1.7F});
+        if (E % 2 == 0) router.bias = draw.vector(E);
+        const Matrix x = draw.matrix(T, 5);
+        Recording expected;
+        const Routing e = reference::route_to_all(router, x, &expected);
+        in_every_order([&] {
+          Recording found;
+          const Routing f = cuda::route_to_all(cuda::prepare(router), x, &found);
+          expect_same_stages(expected, found, fmt::format("E={} T={}", E, T));
+          ASSERT_EQ(e.selected, f.selected);
+          ASSERT_TRUE(same_bits(e.weights, f.weights));
+          ASSERT_TRUE(same_bits(e.chosen_scores, f.chosen_scores));
+        });
+      }
 }
 
 TEST(CudaRouter, ManyGroups) {
@@ -106,6 +157,8 @@ TEST(CudaRouter, TiesZerosAndNaN) {
     for (const RawWeight raw : kRawWeights) {
       Router router;
       router.config = {.chosen = 4, .score = score, .raw_weight = raw};
+      if (raw == RawWeight::score) router.config.later = LaterSlots::until_mass;
+      router.config.later_threshold = 0.9F;
       router.weight.resize(8, 1);
       router.weight << 1, -0.0F, 0, nan, 1, infinity, -infinity, nan;
       Matrix x(4, 1);

@@ -23,9 +23,9 @@ TEST(CudaShared, EveryShapeHasTheReferencesBits) {
         const Matrix x = draw.matrix(T, D);
         Recording expected;
         const Matrix y = reference::run_shared(shared, x, &expected);
+        const std::string name = fmt::format("T={} D={} F={} gate={}", T, D, F, gate);
         in_every_order([&] {
           Recording found;
-          const std::string name = fmt::format("T={} D={} F={} gate={}", T, D, F, gate);
           ASSERT_TRUE(same_bits(y, cuda::run_shared(cuda::prepare(shared), x, &found))) << name;
           expect_same_stages(expected, found, name);
         });

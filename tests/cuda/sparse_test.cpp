@@ -37,6 +37,30 @@ TEST(CudaSparse, EveryStageHasTheReferencesBits) {
     }
 }
 
+// Capacities and unused slots: no place, one, more than tokens; every priority; groups that do not
+// divide T; ties, and numbers that are none.
+TEST(CudaSparse, EveryStageWithLimitedPlacesHasTheReferencesBits) {
+  Draw draw(75);
+  for (const Index T : {0, 1, 2, 3, 5, 7, 31, 33})
+    for (const Priority priority :
+         {Priority::choice, Priority::token, Priority::score, Priority::confidence})
+      for (const Index C : {Index{0}, Index{1}, Index{4}, T + 1}) {
+        SparseLayer layer = layer_with_everything(draw, 5, 6, 4, 3, WeightOn::output);
+        layer.nonfinite = NonFinite::allow;
+        layer.router.config.weight_on = C == 1 ? WeightOn::input : WeightOn::output;
+        layer.router.config.later = C == 4 ? LaterSlots::above_threshold : LaterSlots::all;
+        layer.router.config.later_threshold = 0.2F;
+        layer.capacity = Capacity{.places = C, .group = T % 2 == 0 ? 0 : 5, .priority = priority};
+        if (C != 0) layer.capacity->after = Normalisation::sum;
+        layer.capacity->epsilon = 1e-9F;
+        if (C > T) layer.shared = std::nullopt;
+        Matrix x = with_ties(draw.matrix(T, 5));
+        if (C == 4) x = with_nan(x);
+        expect_same_pass(reference::sparse, cuda::sparse, layer, cuda::prepare(layer), x,
+                         fmt::format("T={} priority {} C={}", T, static_cast<int>(priority), C));
+      }
+}
+
 TEST(CudaSparse, ThreadsShareAPreparedLayer) {
   Draw draw(72);
   const SparseLayer layer = layer_with_everything(draw, 9, 10, 4, 2, WeightOn::output);
@@ -57,7 +81,8 @@ TEST(CudaSparse, ThreadsShareAPreparedLayer) {
 
 TEST(CudaSparse, UnpackingGivesTheSameLayer) {
   Draw draw(73);
-  const SparseLayer layer = layer_with_everything(draw, 6, 7, 3, 2, WeightOn::input);
+  SparseLayer layer = layer_with_everything(draw, 6, 7, 3, 2, WeightOn::input);
+  layer.capacity = Capacity{.places = 2, .priority = Priority::score};
   const SparseLayer back = cuda::unpack(cuda::prepare(layer));
   const Matrix x = draw.matrix(5, 6);
   EXPECT_TRUE(same_bits(reference::sparse(layer, x), reference::sparse(back, x)));
