@@ -104,7 +104,7 @@ HierarchicalLayer make_hierarchical(const Case& c, const CaseValues& values) {
   Case outer = c;
   outer.E = E1;
   outer.K = std::min(c.K, E1);
-  outer.groups = outer.kept = 0;
+  outer.groups = outer.kept = outer.inner = 0;
   outer.seed = c.seed ^ kOuterSeed;
   HierarchicalLayer layer;
   layer.outer = make_router(outer, CaseValues(outer));

@@ -200,6 +200,10 @@ Vector CaseValues::router_bias() const {
 }
 
 Vector CaseValues::selection_bias() const {
+  // Softmax scores of experts that are not preferred are as small as one likes: any bias would
+  // overrule the route.
+  if (controlled() && preset(case_.preset).router.score == Score::softmax)
+    return Vector::Zero(case_.E);
   Vector bias(case_.E);
   for (Index e = 0; e < case_.E; e++) {
     const auto element = static_cast<std::uint64_t>(router_row(e));

@@ -1,6 +1,6 @@
 // All tiers against the reference, bit for bit and stage by stage, over a grid of cases: in each
-// family every pair of values of preset, route, T, D, F, (E,K) and shared width occurs, in each of
-// several designs. The number of comparisons is pinned.
+// family every pair of values of preset, route, T, D, F, (E,K) and shared width occurs, in
+// a design. The number of comparisons is pinned.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -24,7 +24,8 @@ const std::vector<Index> kWidths{1, 2, 3, 5, 7, 31, 33, 127};
 const std::vector<std::pair<Index, Index>> kExperts{{1, 1}, {2, 1}, {2, 2},  {3, 2},  {4, 4},
                                                     {7, 3}, {8, 2}, {16, 4}, {64, 8}, {256, 8}};
 const std::vector<Index> kShared{0, 1, 17, 40};
-constexpr unsigned kDesigns = 4;
+constexpr unsigned kDesigns = 1;
+constexpr unsigned kOptionDesigns = 4;
 
 Case case_of(const DesignRow& row, check::Family family) {
   Case c;
@@ -119,15 +120,15 @@ void compare_all(check::Family family, const std::map<std::string, int>& pinned)
 }
 
 TEST(Grid, Exact) {
-  compare_all(check::Family::exact, {{"cpu", 1924}, {"cuda", 481}, {"cuda-emulated", 404}});
+  compare_all(check::Family::exact, {{"cpu", 1240}, {"cuda", 310}, {"cuda-emulated", 255}});
 }
 
 TEST(Grid, Normal) {
-  compare_all(check::Family::normal, {{"cpu", 1924}, {"cuda", 481}, {"cuda-emulated", 404}});
+  compare_all(check::Family::normal, {{"cpu", 1240}, {"cuda", 310}, {"cuda-emulated", 255}});
 }
 
 TEST(Grid, Wild) {
-  compare_all(check::Family::wild, {{"cpu", 1924}, {"cuda", 481}, {"cuda-emulated", 404}});
+  compare_all(check::Family::wild, {{"cpu", 1240}, {"cuda", 310}, {"cuda-emulated", 255}});
 }
 
 // The layer of the case with choices that no preset combines: score, key, raw weight,
@@ -182,7 +183,7 @@ TEST(Grid, Options) {
   Count count;
   std::vector<DesignRow> rows;
   const auto allowed = [](const DesignRow&) { return true; };
-  for (unsigned design = 1; design <= kDesigns; design++)
+  for (unsigned design = 1; design <= kOptionDesigns; design++)
     for (const DesignRow& row : pairwise_cover({4, 2, 4, 4, 2, 2, 3, 7, 2, 2, 2}, allowed, design))
       rows.push_back(row);
   for (std::size_t i = 0; i < rows.size(); i++) {

@@ -120,6 +120,7 @@ LayerFile read_layer_file(const std::string& path, NonFinite nonfinite) {
   file.ignored_keys = meta.ignored_keys;
 
   LayerInputs in(file.arrays, nonfinite);
+  if (meta.kind == "topk" || meta.kind == "capacity") in.axis("x", 2, 0);
   file.layer = read_layer(in, meta, path);
   std::visit([&](auto& layer) { layer.nonfinite = nonfinite; }, file.layer);
   file.x = in.tokens(width(file.layer));

@@ -80,6 +80,7 @@ gdb.execute("up", to_string=True)
 gdb.execute("up", to_string=True)
 expect_value("layer.router.selection_bias", "[4] -0.75 0.5 -1 0.25")
 expect_value("layer.experts.ffn[1].gate", "[2,3] = {\n  0 = -0.5 0.25 1,\n  1 = 0.75 -1 0\n}")
+gdb.execute("up", to_string=True)
 shown = value("wide").splitlines()
 expect(shown[0] == "[20,30] = {" and len(shown) == 11 and " ... " in shown[1] and shown[8] == "  ... = ...," and
        shown[9].startswith("  19 = "), f"a large matrix is abbreviated: {shown[0]} {len(shown)} lines")
