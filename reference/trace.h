@@ -12,6 +12,10 @@
 //   combined   [T,D]  weighted sum, back in token order
 //   shared     [T,D]  output of the shared experts, where there are any
 //   output     [T,D]  combined + shared
+//
+// With a capacity, kept_weights [T,K] follows positions: 0 where a choice
+// found no place. In the other variants some stages have other shapes
+// (expert_choice.h, soft.h), and two levels have more (hierarchical.h).
 #pragma once
 #include <cstdint>
 #include <span>

@@ -2,7 +2,7 @@
 //
 // Axes, the same letters in code, documents and error messages:
 //   T tokens   D model width   F expert hidden width   E experts
-//   K experts per token   G expert groups   R dispatched rows (T*K if none drops)
+//   K experts per token   G expert groups   R rows (T*K if none drops)
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>

@@ -8,10 +8,8 @@
 #include "reference/sparse.h"
 #include "tests/support/covering.h"
 #include "tests/support/rows.h"
+#include "tests/support/thread_order.h"
 #include "tests/support/tiers_run.h"
-#if defined(EXACTMOE_HAS_CUDA_EMULATED)
-#include "cuda/emulator/cuda_on_cpu.h"
-#endif
 
 namespace moe::test {
 namespace {
@@ -63,20 +61,6 @@ std::vector<Case> cases_of(check::Family family) {
       cases.back().seed = cases.size();
     }
   return cases;
-}
-
-// Which way the emulated kernels' threads take turns.
-void set_order(std::size_t i) {
-#if defined(EXACTMOE_HAS_CUDA_EMULATED)
-  using cuda_on_cpu::Order;
-  constexpr Order orders[] = {Order::forward, Order::reverse, Order::random};
-  cuda_on_cpu::Settings settings;
-  settings.order = orders[i % 3];
-  settings.seed = i;
-  cuda_on_cpu::set(settings);
-#else
-  (void)i;
-#endif
 }
 
 // The emulated kernels are slow: they take the smaller cases.

@@ -7,10 +7,8 @@
 #include <random>
 
 #include "tests/support/rows.h"
+#include "tests/support/thread_order.h"
 #include "tests/support/tiers_run.h"
-#if defined(EXACTMOE_HAS_CUDA_EMULATED)
-#include "cuda/emulator/cuda_on_cpu.h"
-#endif
 
 namespace moe::test {
 namespace {
@@ -50,20 +48,6 @@ Case random_case(std::string_view variant, std::string_view preset, std::uint64_
   const GroupLimit limit = check::group_limit(c);
   if (limit.kept * (c.E / limit.count) < c.K) c.K = limit.kept * (c.E / limit.count);
   return c;
-}
-
-// Which way the emulated kernels' threads take turns.
-void set_order(std::uint64_t i) {
-#if defined(EXACTMOE_HAS_CUDA_EMULATED)
-  using cuda_on_cpu::Order;
-  constexpr Order orders[] = {Order::forward, Order::reverse, Order::random};
-  cuda_on_cpu::Settings settings;
-  settings.order = orders[i % 3];
-  settings.seed = i;
-  cuda_on_cpu::set(settings);
-#else
-  (void)i;
-#endif
 }
 
 constexpr std::uint64_t kEmulatedEvery = 4;  // the emulator is slow: it takes one case in so many

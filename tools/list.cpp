@@ -51,7 +51,9 @@ std::string heading(const char* text) { return "\n" + paint(Ink::title, text) + 
 
 std::string to_text() {
   std::string s = paint(Ink::title, "variants") + "\n";
-  for (const Variant& v : kVariants) s += fmt::format("  {}  {}\n", v.name, v.what);
+  Table variants_table({"name", "what"});
+  for (const Variant& v : kVariants) variants_table.add({v.name, v.what});
+  s += variants_table.text();
   s += heading("presets") + paint(Ink::dim, "  the sizes are those of the published model") + "\n";
   Table presets_table({"name", "variant", "model", "E", "K", "D", "F", "shared F"});
   for (const Preset& p : presets()) {

@@ -49,8 +49,8 @@ Experts read_experts(LayerInputs& in, Activation activation, Index E, Index D) {
   return experts;
 }
 
-Shared read_shared(LayerInputs& in, SharedKind kind, const Activation& activation,
-                   Index D) {
+Shared read_shared(LayerInputs& in, SharedKind kind,
+                   const Activation& activation, Index D) {
   Shared shared;
   shared.activation = activation;
   const Index F = in.axis("sh_up", 2, 0);

@@ -1,0 +1,116 @@
+// config.json of every family: which layers have experts, and what they choose.
+#include "tests/io/family_folders.h"
+
+namespace moe::io {
+namespace {
+
+ModelInfo info_of(const std::string& config) {
+  const Folder folder;
+  write_bytes(folder.path("config.json"), with_f(config, 2));
+  return read_model_info(folder.path());
+}
+
+TEST(Config, LayersWithExperts) {
+  EXPECT_EQ(info_of(kQwen2).moe_layers, (std::vector<Index>{1}));         // every second, but not 3
+  EXPECT_EQ(info_of(kDeepSeek2).moe_layers, (std::vector<Index>{2, 4}));  // from 1, every second
+  EXPECT_EQ(info_of(kLlama4).moe_layers, (std::vector<Index>{1, 3}));
+  EXPECT_EQ(info_of(kLlama4Text).moe_layers, (std::vector<Index>{0, 2}));  // the list wins
+  EXPECT_EQ(info_of(kDbrx).moe_layers, (std::vector<Index>{0, 1}));
+}
+
+TEST(Config, Choices) {
+  EXPECT_EQ(info_of(kQwen2).router.normalisation, Normalisation::sum);
+  EXPECT_EQ(info_of(kQwen2).shared, SharedKind::sigmoid_gated);
+  EXPECT_EQ(info_of(changed(kQwen2, R"("norm_topk_prob":true,)", "")).router.normalisation,
+            Normalisation::none);
+  EXPECT_EQ(info_of(kQwen3).router.normalisation, Normalisation::none);
+  EXPECT_EQ(info_of(kOlmoe).router.normalisation, Normalisation::sum);
+  EXPECT_EQ(info_of(kPhi).router.near_tie, 0.25F);
+  EXPECT_EQ(info_of(kPhi).router.raw_weight, RawWeight::near_tie_softmax);
+  EXPECT_EQ(info_of(kDbrx).router.normalisation, Normalisation::l2);
+  EXPECT_EQ(info_of(changed(kDbrx, R"("moe_normalize_expert_weights":2)",
+                            R"("moe_normalize_expert_weights":null)"))
+                .router.normalisation,
+            Normalisation::none);
+  EXPECT_EQ(info_of(changed(kDbrx, R"(,
+        "moe_top_k":2,"moe_normalize_expert_weights":2)",
+                            R"(,"moe_top_k":2)"))
+                .router.normalisation,
+            Normalisation::sum);
+  EXPECT_EQ(info_of(kGptOss).activation.limit, 3.5F);
+  EXPECT_EQ(info_of(kGptOss).activation.slope, 1.702F);
+  EXPECT_EQ(info_of(kGptOss).activation.function, Nonlinearity::swish);
+  EXPECT_EQ(info_of(kGranite).router.raw_weight, RawWeight::softmax_of_chosen);
+  EXPECT_EQ(info_of(kLlama4).router.weight_on, WeightOn::input);
+  EXPECT_EQ(info_of(kLlama4).model_type, "llama4");
+  EXPECT_EQ(info_of(kDeepSeek3).shared, SharedKind::none);
+}
+
+TEST(Config, DeepSeek2Choices) {
+  const RouterConfig limited = info_of(kDeepSeek2).router;
+  EXPECT_EQ(limited.score, Score::softmax);
+  EXPECT_EQ(limited.key, SelectionKey::score);
+  EXPECT_EQ(limited.groups.count, 3);
+  EXPECT_EQ(limited.groups.kept, 1);
+  EXPECT_EQ(limited.groups.score, GroupScore::max);
+  EXPECT_EQ(limited.scale, 16.0F);
+  EXPECT_EQ(limited.normalisation, Normalisation::none);
+  const RouterConfig greedy = info_of(changed(kDeepSeek2, "group_limited_greedy", "greedy")).router;
+  EXPECT_EQ(greedy.groups.count, 1);
+  const RouterConfig summed =
+      info_of(changed(kDeepSeek2, R"("norm_topk_prob":false)", R"("norm_topk_prob":true)")).router;
+  EXPECT_EQ(summed.normalisation, Normalisation::sum);
+  EXPECT_EQ(summed.scale, 1.0F);  // the authors' class divides or scales
+}
+
+TEST(Config, RefusesByFileAndKey) {
+  const auto refused = [](const std::string& config, std::vector<std::string> parts) {
+    parts.push_back("config.json");
+    expect_error([&] { info_of(config); }, parts);
+  };
+  refused(changed(kMixtral, "mixtral", "bert"),
+          {"model_type", "'bert'", "mixtral", "deepseek_v3", "phimoe"});
+  refused(changed(kMixtral, R"("model_type":"mixtral",)", ""), {"model_type", "nothing"});
+  refused("[]", {"an object"});
+  refused("{", {"malformed JSON"});
+  refused("", {"malformed JSON"});
+  refused("{\"a\":" + std::string(1'000'000, '['), {"deeper than 64"});
+  refused(changed(kMixtral, R"("num_experts_per_tok":2)", R"("num_experts_per_tok":4)"),
+          {"num_experts_per_tok", "from 1 to 3", "found 4"});
+  refused(changed(kMixtral, R"("num_experts_per_tok":2)", R"("num_experts_per_tok":0)"),
+          {"num_experts_per_tok"});
+  refused(changed(kMixtral, R"("num_local_experts":3)", R"("num_local_experts":-3)"),
+          {"num_local_experts", "-3"});
+  refused(changed(kMixtral, R"("num_local_experts":3)", R"("num_local_experts":1e18)"),
+          {"num_local_experts"});
+  refused(
+      changed(kMixtral, R"("num_local_experts":3)", R"("num_local_experts":18446744073709551615)"),
+      {"num_local_experts"});
+  refused(changed(kMixtral, R"("hidden_size":5,)", ""), {"hidden_size", "nothing"});
+  refused(changed(kMixtral, R"("num_hidden_layers":2)", R"("num_hidden_layers":999999999)"),
+          {"num_hidden_layers"});
+  refused(
+      changed(kMixtral, R"("num_hidden_layers":2)", R"("num_hidden_layers":2,"hidden_act":"mish")"),
+      {"hidden_act", "mish"});
+  refused(changed(kMixtral, R"("num_hidden_layers":2)",
+                  R"("num_hidden_layers":2,"quantization_config":{"quant_method":"fp8"})"),
+          {"quant_method", "fp8"});
+  refused(changed(kQwen2, R"("norm_topk_prob":true)", R"("norm_topk_prob":1)"),
+          {"norm_topk_prob", "true or false"});
+  refused(changed(kQwen2, R"("mlp_only_layers":[3])", R"("mlp_only_layers":[1,3])"),
+          {"a layer with experts"});
+  refused(changed(kQwen2, R"("mlp_only_layers":[3])", R"("mlp_only_layers":["x"])"),
+          {"mlp_only_layers"});
+  refused(changed(kDeepSeek2, R"("n_group":3)", R"("n_group":2)"), {"n_group", "divisor of E=3"});
+  refused(changed(kDeepSeek2, R"("num_experts_per_tok":1)", R"("num_experts_per_tok":2)"),
+          {"topk_group", "K=2"});
+  refused(changed(kDeepSeek2, R"("group_limited_greedy")", R"("greedier")"),
+          {"topk_method", "greedier"});
+  refused(changed(kDeepSeek2, R"("softmax")", R"("tanh")"), {"scoring_func", "tanh"});
+  refused(changed(kDeepSeek2, "16.0", "1e39"), {"routed_scaling_factor", "binary32"});
+  refused(changed(kDbrx, R"(weights":2)", R"(weights":3)"),
+          {"moe_normalize_expert_weights", "1, 2 or null"});
+}
+
+}  // namespace
+}  // namespace moe::io
