@@ -82,7 +82,7 @@ inline Outcome run_moe(const std::vector<std::string>& arguments) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(folder / "out"), read_file(folder / "err")};
 }
 
-inline std::string data(const std::string& name) { return std::string(MOE_TEST_DATA) + "/" + name; }
+inline std::string data(const std::string& name) { return std::string(MOE_TEST_DATA "/").append(name); }
 
 inline constexpr const char* kFastTiers = "reference,cpu";
 

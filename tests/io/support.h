@@ -17,7 +17,7 @@
 namespace moe::io::testing {
 
 inline std::string data_path(const std::string& name) {
-  return std::string(MOE_TEST_DATA) + "/" + name;
+  return std::string(MOE_TEST_DATA "/").append(name);
 }
 
 inline std::string read_bytes(const std::string& path) {
