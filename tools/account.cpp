@@ -1,88 +1,99 @@
-// moe account: the parameters of a model's MoE layers, from its config.json alone.
+// moe account: what a model costs, from its config.json alone.
+#include "tools/account.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
-#include "reference/accounting/parameters.h"
+#include "reference/accounting/read_model.h"
 #include "reference/error.h"
-#include "reference/io/model_info.h"
 #include "tools/commands.h"
-#include "tools/output.h"
 
 namespace moe::tools {
 namespace {
 
-struct Request {
-  std::string model;
-  Index tokens = 1;
-  Options options;
-};
+namespace fs = std::filesystem;
 
-constexpr const char* kNotCounted[] = {"embedding", "lm_head", "attention", "dense_ffn", "norms", "mtp"};
-
-std::string folder_of(const std::string& path) {
-  namespace fs = std::filesystem;
-  if (fs::is_directory(path)) return path;
-  if (fs::path(path).filename() == "config.json") return fs::path(path).has_parent_path() ? fs::path(path).parent_path().string() : ".";
-  throw Error(path + ": expected a folder with config.json, or a config.json");
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
 }
 
-accounting::LayerKind kind_of(const io::ModelInfo& info) {
-  const Preset& row = preset(info.preset);
-  return {.sizes = info.sizes,
-          .gated = info.activation.gated,
-          .router_bias = row.router_bias,
-          .selection_bias = info.router.key == SelectionKey::score_plus_bias,
-          .expert_biases = row.expert_biases,
-          .shared_gate = info.shared == SharedKind::sigmoid_gated};
+// A config that comes along, by the name of its file.
+std::string bundled(const std::string& name) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(EXACTMOE_CONFIGS, none))
+    if (entry.path().extension() == ".json" && lower(entry.path().stem().string()) == lower(name)) return entry.path().string();
+  return "";
 }
 
-struct Component {
-  const char* name;
-  Index accounting::Parameters::*count;
-};
+std::string path_of(const std::string& asked) {
+  std::error_code none;
+  if (fs::is_directory(asked, none)) {
+    if (!fs::exists(fs::path(asked) / "config.json", none)) throw Error(asked + ": expected a folder with config.json, found none in it");
+    return (fs::path(asked) / "config.json").string();
+  }
+  if (fs::exists(asked, none)) return asked;
+  const std::string path = bundled(asked);
+  if (path.empty()) throw Error(asked + ": expected a config.json, a folder with one, or a name that `moe account --names` lists");
+  return path;
+}
 
-constexpr Component kComponents[] = {{"router", &accounting::Parameters::router},
-                                     {"routed_experts", &accounting::Parameters::routed_experts},
-                                     {"shared_experts", &accounting::Parameters::shared_experts}};
+int print_names() {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(EXACTMOE_CONFIGS, none))
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) print(name + "\n");
+  return kFine;
+}
 
-int run(const Request& request) {
-  const io::ModelInfo info = io::read_model_info(folder_of(request.model));
-  const accounting::LayerParameters one = accounting::count(kind_of(info), request.tokens);
-  const auto layers = static_cast<Index>(info.moe_layers.size());
-  if (request.options.json) {
-    Json json{{"model", request.model}, {"model_type", info.model_type}, {"components", Json::object()}};
-    for (const Component& c : kComponents)
-      json["components"][c.name] = {{"total", layers * (one.total.*c.count)}, {"active", layers * (one.active.*c.count)}};
-    json["moe"] = {{"layers", layers},
-                   {"total", layers * one.total.sum()},
-                   {"active", layers * one.active.sum()},
-                   {"tokens", request.tokens},
-                   {"touched_at_most", layers * one.touched.sum()}};
-    json["not_counted"] = kNotCounted;
+int run(const AccountRequest& request) {
+  std::vector<Accounted> all;
+  for (const std::string& asked : request.models) all.push_back(account_for(asked));
+  if (all.empty()) throw Error("MODEL: expected a config.json, a folder with one, or a name; found nothing");
+  if (request.json) {
+    Json json = account_json(request, all[0]);
+    if (all.size() > 1) {
+      json = {{"models", Json::array()}};
+      for (const Accounted& a : all) json["models"].push_back(account_json(request, a));
+    }
     print_json(json);
     return kFine;
   }
-  print(fmt::format("{}  {}: {} of {} layers have experts (E {}, K {}, D {}, F {})\n\n", paint(Ink::title, request.model), info.model_type, layers,
-                    info.layers, info.sizes.experts, info.sizes.chosen, info.sizes.width, info.sizes.hidden));
-  Table table({"component", "total", "active per token", fmt::format("touched by {} tokens, at most", request.tokens)});
-  for (const Component& c : kComponents)
-    table.add({c.name, grouped(layers * (one.total.*c.count)), grouped(layers * (one.active.*c.count)), grouped(layers * (one.touched.*c.count))});
-  table.add({"all MoE layers", grouped(layers * one.total.sum()), grouped(layers * one.active.sum()), grouped(layers * one.touched.sum())});
-  print(table.text());
-  print(paint(Ink::dim, fmt::format("\n  not counted: {}", fmt::join(kNotCounted, ", "))) + "\n");
+  for (const Accounted& a : all) print_account(request, a);
   return kFine;
 }
 
 }  // namespace
 
+Accounted account_for(const std::string& asked) {
+  const std::string path = path_of(asked);
+  Accounted a{.asked = asked, .label = "", .folder = "", .model = accounting::read_model(path), .counts = {}};
+  const fs::path file(path);
+  const bool named_config = file.filename() == "config.json";
+  if (named_config) a.folder = file.has_parent_path() ? file.parent_path().string() : ".";
+  const fs::path folder = fs::path(a.folder).filename().empty() ? fs::path(a.folder).parent_path() : fs::path(a.folder);
+  a.label = named_config && folder.filename() != "." ? folder.filename().string() : file.stem().string();
+  a.model.name = a.label;
+  try {
+    a.counts = accounting::count(a.model);
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+  return a;
+}
+
 Command account_command(CLI::App& app) {
-  auto request = std::make_shared<Request>();
-  app.add_option("MODEL", request->model, "a checkpoint folder, or its config.json")->required();
-  app.add_option("--tokens", request->tokens, "tokens of the batch whose touched parameters are shown (default: 1)")->check(CLI::Range(Index{1}, Index{1} << 31));
-  add_json(app, request->options);
-  return [request] { return run(*request); };
+  auto request = std::make_shared<AccountRequest>();
+  auto names = std::make_shared<bool>(false);
+  app.add_option("MODEL", request->models, "a config.json, a folder with one, or the name of a model that comes along; several are compared");
+  app.add_flag("--names", *names, "list the models that come along");
+  app.add_flag("--json", request->json, "one JSON object on standard output, nothing else");
+  return [request, names] { return *names ? print_names() : run(*request); };
 }
 
 }  // namespace moe::tools

@@ -26,7 +26,7 @@ constexpr Entry kEntries[] = {
     {"model", "run the MoE layers of a Hugging Face checkpoint folder", model_command},
     {"case", "run a generated case, given as one line of text", case_command},
     {"compare", "compare two traces (.npz) bit for bit", compare_command},
-    {"account", "count the parameters of a model's MoE layers", account_command},
+    {"account", "what a model costs: parameters, bytes, FLOPs, traffic", account_command},
     {"bench", "measure the speed of one tier on one layer", bench_command},
 };
 

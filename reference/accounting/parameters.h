@@ -1,4 +1,4 @@
-// How many parameters a MoE layer has, and how many of them are used.
+// How many parameters a MoE layer with weights has, and how many are used.
 //
 //   total    every stored number of the layer
 //   active   those one token meets: the router, K experts, the shared expert
@@ -30,19 +30,5 @@ struct LayerParameters {
 
 /// Counts a layer with weights. `selected` [T,K] are the choices of a batch.
 LayerParameters count(const SparseLayer& layer, const IntMatrix& selected);
-
-/// What a layer's sizes say about it, for counting without weights.
-struct LayerKind {
-  LayerSizes sizes;            ///< E, D, F, K, shared F
-  bool gated = true;           ///< experts have three matrices, not two
-  bool router_bias = false;    ///< added to the logits
-  bool selection_bias = false;  ///< chooses, does not weigh
-  bool expert_biases = false;  ///< in all products of an expert
-  bool shared_gate = false;    ///< sigmoid gate of the shared expert
-};
-
-/// Counts a layer by its sizes; `touched` is what T tokens would touch if
-/// they chose as many different experts as they can.
-LayerParameters count(const LayerKind& kind, Index T);
 
 }  // namespace moe::accounting

@@ -170,33 +170,6 @@ TEST(Cli, ListNamesWhatThereIs) {
   EXPECT_FALSE(j["variants"].empty());
 }
 
-TEST(Cli, AccountCountsMixtral) {
-  const Folder folder;
-  write_file(folder / "config.json", R"({"model_type": "mixtral", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
-      "num_local_experts": 8, "num_experts_per_tok": 2, "hidden_act": "silu"})");
-  const Json j = run_moe({"account", folder / "config.json", "--json"}).json();
-  EXPECT_EQ(j["components"]["routed_experts"]["total"], 45097156608);
-  EXPECT_EQ(j["components"]["routed_experts"]["active"], 11274289152);
-  EXPECT_EQ(j["components"]["router"]["total"], 1048576);
-  EXPECT_EQ(j["components"]["shared_experts"]["total"], 0);
-  EXPECT_EQ(j["moe"]["total"], 45097156608 + 1048576);
-}
-
-TEST(Cli, AccountAgreesWithTheWeights) {
-  for (const auto& entry : std::filesystem::directory_iterator(data("checkpoints"))) {
-    if (!entry.is_directory()) continue;
-    const Json counted = run_moe({"account", entry.path().string(), "--json"}).json();
-    const Json model = run_moe({"model", entry.path().string(), "--json", "--tier", "cpu"}).json();
-    std::int64_t total = 0, active = 0;
-    for (const Json& layer : model["layers"]) {
-      total += layer["parameters"]["total"].get<std::int64_t>();
-      active += layer["parameters"]["active"].get<std::int64_t>();
-    }
-    EXPECT_EQ(counted["moe"]["total"], total) << entry.path();
-    EXPECT_EQ(counted["moe"]["active"], active) << entry.path();
-  }
-}
-
 TEST(Cli, DemoIsEqualAndOk) {
   const Outcome r = run_moe({"demo", "--json", "--tier", kFastTiers});
   EXPECT_EQ(r.status, 0) << r.err;
