@@ -41,6 +41,8 @@ std::string path_of(const std::string& asked) {
   return path;
 }
 
+std::string report;
+
 int print_names() {
   std::vector<std::string> names;
   std::error_code none;
@@ -53,32 +55,43 @@ int print_names() {
 
 int run(const AccountRequest& request) {
   std::vector<Accounted> all;
-  for (const std::string& asked : request.models) all.push_back(account_for(asked));
+  for (const std::string& asked : request.models) all.push_back(account_for(request, asked));
   if (all.empty()) throw Error("MODEL: expected a config.json, a folder with one, or a name; found nothing");
   if (request.json) {
-    Json json = account_json(request, all[0]);
-    if (all.size() > 1) {
-      json = {{"models", Json::array()}};
-      for (const Accounted& a : all) json["models"].push_back(account_json(request, a));
-    }
+    Json json;
+    if (all.size() == 1) json = account_json(request, all[0]);
+    for (const Accounted& a : all)
+      if (all.size() > 1) json["models"].push_back(account_json(request, a));
     print_json(json);
     return kFine;
   }
-  for (const Accounted& a : all) print_account(request, a);
-  return kFine;
+  bool fits = true;
+  for (const Accounted& a : all) {
+    if (!request.explain.empty()) print_explanation(request.explain, a);
+    if (!request.claims.empty()) fits = print_claims(request.claims, a) && fits;
+    if (request.checklist) print_checklist(a);
+  }
+  const bool asked = !request.explain.empty() || !request.claims.empty() || request.checklist;
+  if (!asked && all.size() == 1) print_account(request, all[0]);
+  if (!asked && all.size() > 1) print_comparison(request, all);
+  print(report);
+  return fits ? kFine : kDifferent;
 }
 
 }  // namespace
 
-Accounted account_for(const std::string& asked) {
+void say(std::string_view text) { report += text; }
+
+Accounted account_for(const AccountRequest& request, const std::string& asked) {
   const std::string path = path_of(asked);
-  Accounted a{.asked = asked, .label = "", .folder = "", .model = accounting::read_model(path), .counts = {}};
+  Accounted a{.asked = asked, .label = "", .folder = "", .model = accounting::read_model(path), .counts = {}, .formats = {}};
   const fs::path file(path);
   const bool named_config = file.filename() == "config.json";
   if (named_config) a.folder = file.has_parent_path() ? file.parent_path().string() : ".";
   const fs::path folder = fs::path(a.folder).filename().empty() ? fs::path(a.folder).parent_path() : fs::path(a.folder);
   a.label = named_config && folder.filename() != "." ? folder.filename().string() : file.stem().string();
   a.model.name = a.label;
+  a.formats = request.weights.empty() ? accounting::formats_stored(a.model) : accounting::formats_all(accounting::format_named(request.weights));
   try {
     a.counts = accounting::count(a.model);
   } catch (const Error& error) {
@@ -91,6 +104,20 @@ Command account_command(CLI::App& app) {
   auto request = std::make_shared<AccountRequest>();
   auto names = std::make_shared<bool>(false);
   app.add_option("MODEL", request->models, "a config.json, a folder with one, or the name of a model that comes along; several are compared");
+  const auto whole = CLI::Range(Index{1}, Index{1} << 40);
+  app.add_option("--batch", request->batch, "sequences of a decode step (default: 1)")->check(whole);
+  app.add_option("--context", request->context, "tokens of each sequence, and of the prompt (default: 4096)")->check(whole);
+  app.add_option("--weights", request->weights, "format of the matrices: f32, f16, bf16, fp8, fp8_row, int8, mxfp4, nvfp4, int4, int4_zero (default: as the checkpoint)");
+  app.add_option("--hardware", request->hardware, "a100, h100, h200, b200, mi300x, epyc, or here: this machine, measured (default: h100)");
+  app.add_option("--devices", request->devices, "that share a step (default: as many as hold the weights)")->check(whole);
+  app.add_option("--ranks", request->ranks, "of expert parallelism (default: 8)")->check(whole);
+  app.add_option("--nodes", request->nodes, "that those ranks are spread over (default: 1)")->check(whole);
+  app.add_option("--tile", request->tile, "rows of an expert's product that are computed together (default: 64)")->check(whole);
+  app.add_option("--trace", request->trace, "a trace (.npz) whose stage `selected` says who goes where");
+  app.add_option("--seconds", request->seconds, "a measured decode step: how well it used the hardware")->check(CLI::PositiveNumber);
+  app.add_option("--explain", request->explain, "a component, total, C1, C2, C3, flops or cache: its formula, with the values in it");
+  app.add_option("--claims", request->claims, "a sentence like \"30B total, 3B active\", against every convention; status 1 if a number fits none");
+  app.add_flag("--checklist", request->checklist, "what a report should state, and what this config leaves open");
   app.add_flag("--names", *names, "list the models that come along");
   app.add_flag("--json", request->json, "one JSON object on standard output, nothing else");
   return [request, names] { return *names ? print_names() : run(*request); };

@@ -17,13 +17,16 @@ using accounting::MixerKind;
 
 double ratio(Index part, Index whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
 
-// A bar of eighths of a column.
-std::string bar(double share, int width) {
+}  // namespace
+
+std::string share_bar(double share, int width) {
   static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   int eighths = static_cast<int>(std::lround(share * width * 8));
   if (share > 0) eighths = std::max(eighths, 1);
   return paint(Ink::bar, repeat("█", eighths / 8) + kEighths[eighths % 8]);
 }
+
+namespace {
 
 const char* name_of_kind(MixerKind kind) {
   switch (kind) {
@@ -70,10 +73,10 @@ void print_components(const Counts& n) {
     const accounting::Count& count = n.components[c];
     if (count.total == 0) continue;
     table.add({name_of(static_cast<Component>(c)), grouped(count.total), percent(ratio(count.total, n.total)), grouped(count.active),
-               bar(ratio(count.total, n.total), 24)});
+               share_bar(ratio(count.total, n.total), 24)});
   }
   table.add({"all", grouped(n.total), percent(1), grouped(n.c1), ""});
-  print(table.text());
+  say(table.text());
 }
 
 void print_conventions(const Accounted& a) {
@@ -82,16 +85,16 @@ void print_conventions(const Accounted& a) {
   table.add({"C1", grouped(n.c1), percent(ratio(n.c1, n.total)), "all but the routed experts that are not chosen"});
   table.add({"C2", grouped(n.c2), percent(ratio(n.c2, n.total)), a.model.tied ? "the same: the one table is the head" : "C1 without the embedding table"});
   table.add({"C3", grouped(n.c3), percent(ratio(n.c3, n.total)), "C2 without the head"});
-  print("\n" + table.text());
+  say("\n" + table.text());
   if (n.routed_least != n.routed_most) {
     const Index rest = n.c2 - n.components[static_cast<std::size_t>(Component::routed_experts)].active;
-    print(fmt::format("  C2 is the mean of uniform routing; from {} to {} as more or fewer choices are zero experts\n", grouped(rest + n.routed_least),
+    say(fmt::format("  C2 is the mean of uniform routing; from {} to {} as more or fewer choices are zero experts\n", grouped(rest + n.routed_least),
                       grouped(rest + n.routed_most)));
   }
   if (n.mtp > 0) {
-    print(fmt::format("  MTP, apart: {}", grouped(n.mtp)));
-    if (n.mtp_stored != n.mtp) print(fmt::format(" ({} as stored, with its copies of embedding and head)", grouped(n.mtp_stored)));
-    print("\n");
+    say(fmt::format("  MTP, apart: {}", grouped(n.mtp)));
+    if (n.mtp_stored != n.mtp) say(fmt::format(" ({} as stored, with its copies of embedding and head)", grouped(n.mtp_stored)));
+    say("\n");
   }
 }
 
@@ -99,7 +102,7 @@ void print_list(const char* heading, const std::vector<std::string>& items, Ink 
   if (items.empty()) return;
   bool first = true;
   for (const std::string& line : wrap(items, " · ", terminal().columns - 18)) {
-    print("  " + paint(ink, left(first ? heading : "", 14)) + line + "\n");
+    say("  " + paint(ink, left(first ? heading : "", 14)) + line + "\n");
     first = false;
   }
 }
@@ -112,13 +115,14 @@ std::string percent(double share) {
   return fmt::format("{:.{}f} %", p, p >= 99.95 ? 0 : p >= 0.95 ? 1 : p == 0 ? 0 : 2);
 }
 
-void print_account(const AccountRequest&, const Accounted& a) {
-  print(fmt::format("{}  {}\n", paint(Ink::title, a.label), a.model.model_type));
-  for (const std::string& line : wrap(describe(a.model), " · ", terminal().columns - 4)) print("  " + line + "\n");
-  print("\n");
+void print_account(const AccountRequest& request, const Accounted& a) {
+  say(fmt::format("{}  {}\n", paint(Ink::title, a.label), a.model.model_type));
+  for (const std::string& line : wrap(describe(a.model), " · ", terminal().columns - 4)) say("  " + line + "\n");
+  say("\n");
   print_components(a.counts);
   print_conventions(a);
-  print("\n");
+  print_costs(request, a);
+  say("\n");
   print_list("assumed", a.model.assumed, Ink::warn);
   print_list("not counted", a.model.not_counted, Ink::dim);
   print_list("doubtful", a.model.doubts, Ink::bad);

@@ -69,7 +69,8 @@ std::vector<Weight> mtp_weights(const Model& model) {
   if (model.mtp.modules == 0) return list;
   const Size d("d", model.width);
   add_layers(list, model.mtp.layers, model);
-  list.push_back({Component::dense_ffn, "eh_proj", Role::product, d, 2 * d});
+  // Not a linear layer of a part: stored like the norms, not quantised.
+  list.push_back({Component::norms, "eh_proj", Role::product, d, 2 * d});
   list.push_back({Component::norms, "mtp_norms", Role::other, d, 1, 3});
   for (Weight& w : list) w.layers = times({w.layers, model.mtp.modules});
   return list;

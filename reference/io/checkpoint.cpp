@@ -67,6 +67,13 @@ const Array* Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : found->second;
 }
 
+Index Checkpoint::tensor_bytes() const {
+  Index sum = 0;
+  for (const auto& [name, array] : tensors_)
+    sum += static_cast<Index>(array->bytes.size());
+  return sum;
+}
+
 const Array& Checkpoint::at(std::string_view name) const {
   const Array* array = find(name);
   if (array == nullptr)

@@ -29,6 +29,9 @@ class Checkpoint {
   /// The tensor of that name. Throws Error naming folder and tensor.
   const Array& at(std::string_view name) const;
 
+  /// Bytes of all tensors together, without the files' headers.
+  Index tensor_bytes() const;
+
   /// The folder it was opened from.
   const std::string& folder() const { return folder_; }
 

@@ -1,4 +1,6 @@
 // moe account, as scripts meet it.
+#include <cstring>
+
 #include "tests/cli/program.h"
 
 namespace moe::test {
@@ -69,6 +71,81 @@ TEST(CliAccount, BadInput) {
   huge.replace(huge.find("4096"), 4, "1099511627776");
   write_file(folder / "config.json", huge);
   expect_refused({"account", folder / "config.json"}, {"config.json", "2^63"});
+}
+
+TEST(CliAccount, BytesOfABundledCheckpointAreThoseOfItsFiles) {
+  int checked = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(data("checkpoints"))) {
+    if (!entry.is_directory()) continue;
+    const Json bytes = run_moe({"account", entry.path().string(), "--json"}).json()["bytes"];
+    EXPECT_EQ(bytes["files"], bytes["checkpoint"]) << entry.path();
+    const std::string file = read_file(entry.path() / "model.safetensors");
+    std::uint64_t header = 0;
+    std::memcpy(&header, file.data(), 8);
+    EXPECT_EQ(bytes["files"].get<std::uint64_t>() + header + 8, file.size()) << entry.path();
+    checked++;
+  }
+  EXPECT_EQ(checked, 5);
+}
+
+TEST(CliAccount, TouchedByATrace) {
+  const Folder folder;
+  ASSERT_EQ(run_moe({"model", data("checkpoints/mixtral-tiny"), "--layers", "0", "--out", folder / "t.npz", "--tier", "cpu"}).status, 0);
+  const Json one = run_moe({"account", data("checkpoints/mixtral-tiny"), "--trace", folder / "t.npz", "--json"}).json()["touched"];
+  EXPECT_EQ(one["from"], "trace");
+  EXPECT_EQ(one["experts_per_layer"], 2.0);  // one token touches K
+  const Json many = run_moe({"account", data("checkpoints/mixtral-tiny"), "--trace", folder / "t.npz", "--batch", "4", "--json"}).json()["touched"];
+  EXPECT_GT(many["experts_per_layer"].get<double>(), 2);
+  EXPECT_LT(many["experts_per_layer"].get<double>(), 8);
+  expect_refused({"account", "DeepSeek-V3", "--trace", folder / "t.npz"}, {"t.npz", "selected", "8", "2"});
+  expect_refused({"account", "Llama-3-8B", "--trace", folder / "t.npz"}, {"t.npz", "no experts"});
+}
+
+TEST(CliAccount, ClaimsMeetEveryConvention) {
+  const Outcome good = run_moe({"account", "Qwen3-30B-A3B", "--claims", "30B total, 3B active"});
+  EXPECT_EQ(good.status, 0) << good.err;
+  for (const char* word : {"30,532,122,624", "3,353,032,704", "3,041,867,776", "2,730,702,848", "cut off", "rounded"})
+    EXPECT_NE(good.out.find(word), std::string::npos) << word;
+  EXPECT_EQ(run_moe({"account", "gpt-oss-20b", "--claims", "21B parameters in total with 3.6B active"}).status, 0);
+  EXPECT_EQ(run_moe({"account", "Mixtral-8x7B", "--claims", "56B total"}).status, 1) << "8 x 7 is not 46.7";
+  EXPECT_EQ(run_moe({"account", "DeepSeekMoE-16B", "--claims", "16.4B total, 2.8B active"}).status, 0);
+  expect_refused({"account", "Mixtral-8x7B", "--claims", "quite large"}, {"--claims", "quite large"});
+}
+
+TEST(CliAccount, ExplainsEveryNumber) {
+  for (const char* component : {"embedding", "lm_head", "attention", "router", "routed_experts", "norms", "total", "C1", "C2", "C3", "flops", "cache"}) {
+    const Outcome r = run_moe({"account", "Mixtral-8x7B", "--explain", component});
+    EXPECT_EQ(r.status, 0) << r.err;
+    EXPECT_NE(r.out.find(component == std::string("flops") ? "2 ×" : component), std::string::npos) << r.out;
+  }
+  const std::string experts = run_moe({"account", "Mixtral-8x7B", "--explain", "routed_experts"}).out;
+  EXPECT_NE(experts.find("E f_e d  =  8·14336·4096  =  469,762,048"), std::string::npos) << experts;
+  EXPECT_NE(experts.find("45,097,156,608"), std::string::npos) << experts;
+  expect_refused({"account", "Mixtral-8x7B", "--explain", "magic"}, {"--explain", "magic", "routed_experts"});
+}
+
+TEST(CliAccount, ComparesAndLists) {
+  const std::string table = run_moe({"account", "Mixtral-8x7B", "DeepSeek-V3", "Llama-3-8B", "--batch", "64"}).out;
+  for (const char* word : {"Mixtral-8x7B", "DeepSeek-V3", "Llama-3-8B", "222.4/256", "5.6 %"}) EXPECT_NE(table.find(word), std::string::npos) << table;
+  EXPECT_EQ(run_moe({"account", "Mixtral-8x7B", "DeepSeek-V3", "--json"}).json()["models"].size(), 2U);
+  const std::string list = run_moe({"account", "NLLB-MoE-54B", "--checklist"}).out;
+  EXPECT_NE(list.find("num_experts_per_tok: 2"), std::string::npos) << list;
+}
+
+TEST(CliAccount, OptionsChangeWhatTheySay) {
+  const auto number = [](std::vector<std::string> options, const char* group, const char* key) {
+    options.insert(options.begin(), {"account", "DeepSeek-V3", "--json"});
+    return run_moe(options).json()[group][key].get<double>();
+  };
+  EXPECT_NEAR(number({"--weights", "bf16"}, "bytes", "weights"), 2.0 * 671026419200, 1e6);
+  EXPECT_EQ(number({"--context", "1024"}, "flops", "decode"), 90647166976);
+  EXPECT_NEAR(number({"--batch", "16"}, "touched", "experts_per_layer"), 101.9622, 1e-4);
+  EXPECT_NEAR(number({"--ranks", "8"}, "all_to_all", "dispatch_bf16_per_rank"), 3852134.7, 0.1);
+  EXPECT_NEAR(number({"--hardware", "h200"}, "hardware", "ridge"), 989.0 / 4.8, 0.01);
+  expect_refused({"account", "Mixtral-8x7B", "--weights", "int3"}, {"int3", "mxfp4"});
+  expect_refused({"account", "Mixtral-8x7B", "--hardware", "abacus"}, {"abacus", "h100"});
+  expect_refused({"account", "Mixtral-8x7B", "--batch", "0"}, {"--batch"});
+  expect_refused({"account", "Mixtral-8x7B", "--context", "1099511627776"}, {"Mixtral-8x7B", "--context", "2^63"});
 }
 
 }  // namespace
