@@ -1,5 +1,7 @@
 #include "reference/accounting/weights.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 namespace moe::accounting {
@@ -27,6 +29,26 @@ void add_layers(std::vector<Weight>& list, const std::vector<Layer>& layers,
                     layer.norms * model.norm_parts});
     for (std::size_t i = first; i < list.size(); i++) list[i].layers = count;
   }
+}
+
+// The same weight in layers of different kinds becomes one with the sum of
+// their numbers; the order is that of the first of each.
+std::vector<Weight> merged(const std::vector<Weight>& list) {
+  std::vector<Weight> result;
+  std::map<std::string, std::size_t> known;
+  for (const Weight& w : list) {
+    const std::string key =
+        w.name + "|" + w.copies.numbers() + "|" + w.rows.numbers() + "|" +
+        w.cols.numbers() + "|" + w.rows.letters() + "|" +
+        std::to_string(w.met) + "|" + std::to_string(w.of) + "|" +
+        name_of(w.component);
+    const auto [at, fresh] = known.emplace(key, result.size());
+    if (fresh)
+      result.push_back(w);
+    else
+      result[at->second].layers = plus(result[at->second].layers, w.layers);
+  }
+  return result;
 }
 
 }  // namespace
@@ -61,7 +83,7 @@ std::vector<Weight> weights(const Model& model) {
                   Role::product, V, d});
   if (model.head_bias)
     list.push_back({Component::lm_head, "bias", Role::other, V, 1});
-  return list;
+  return merged(list);
 }
 
 std::vector<Weight> mtp_weights(const Model& model) {

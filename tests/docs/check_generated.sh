@@ -3,7 +3,7 @@
 new=$(mktemp -d) || exit 1
 trap 'rm -rf "$new"' EXIT
 "$2" --write "$new" || exit 1
-for file in "$new"/*.md; do
+for file in "$new"/*; do
   [ -s "$file" ] || { echo "$(basename "$file") is empty"; exit 1; }
 done
 diff -ru "$1/docs/generated" "$new" && echo "$(ls "$new" | wc -l) generated files are up to date" && exit 0

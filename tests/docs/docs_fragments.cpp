@@ -38,14 +38,28 @@ int main(int count, char** arguments) {
                                            {"capacity_example", capacity_example},
                                            {"routed_example", routed_example},
                                            {"disagreements", disagreements},
-                                           {"traps", traps}};
+                                           {"traps", traps},
+                                           {"accounting_mixtral", accounting_mixtral},
+                                           {"accounting_deepseek", accounting_deepseek},
+                                           {"accounting_gpt_oss", accounting_gpt_oss},
+                                           {"accounting_models", accounting_models},
+                                           {"accounting_published", accounting_published},
+                                           {"accounting_misreadings", accounting_misreadings},
+                                           {"accounting_mistakes", accounting_mistakes},
+                                           {"accounting_touched", accounting_touched},
+                                           {"accounting_bytes", accounting_bytes},
+                                           {"accounting_bounds", accounting_bounds},
+                                           {"total_against_active.svg", total_against_active},
+                                           {"decode_bytes_over_batch.svg", decode_bytes_over_batch},
+                                           {"component_shares.svg", component_shares}};
   const std::string first = count > 1 ? arguments[1] : "";
   if (first == "--write" && count == 3) {
     for (const Fragment& fragment : fragments) {
-      std::ofstream file(std::string(arguments[2]) + "/" + fragment.name + ".md");
+      const bool whole_name = fragment.name.find('.') != std::string::npos;
+      std::ofstream file(std::string(arguments[2]) + "/" + fragment.name + (whole_name ? "" : ".md"));
       file << fragment.text();
       if (!file.flush()) {
-        fmt::print(stderr, "docs_fragments: cannot write {}/{}.md\n", arguments[2], fragment.name);
+        fmt::print(stderr, "docs_fragments: cannot write {}/{}\n", arguments[2], fragment.name);
         return 2;
       }
     }

@@ -7,7 +7,7 @@ namespace moe::docs {
 
 /// One generated file of docs/generated.
 struct Fragment {
-  std::string name;         ///< docs/generated/NAME.md
+  std::string name;         ///< docs/generated/NAME.md, or NAME where it has an ending
   std::string (*text)();    ///< computes it
 };
 
@@ -34,6 +34,22 @@ std::string routed_example();
 std::string disagreements();
 /// One rule of the numerics contract a row, and what breaking it does.
 std::string traps();
+
+/// Cost: three models worked through, all of them, and what is said of them.
+std::string accounting_mixtral();
+std::string accounting_deepseek();
+std::string accounting_gpt_oss();
+std::string accounting_models();
+std::string accounting_published();
+std::string accounting_misreadings();
+std::string accounting_mistakes();
+std::string accounting_touched();
+std::string accounting_bytes();
+std::string accounting_bounds();
+/// Cost, drawn.
+std::string total_against_active();
+std::string decode_bytes_over_batch();
+std::string component_shares();
 
 /// A Markdown table.
 class Table {
