@@ -17,8 +17,8 @@ void add_layers(Settings& s, Model& m, const Mixer& mixer,
   const Index L = read_layer_count(s);
   const Index step = s.find_whole({"decoder_sparse_step"}, 1, kMostLayers)
                          .value_or(1);
-  const auto plain =
-      s.list({"mlp_only_layers"}, L - 1).value_or(std::vector<Index>());
+  std::vector<Index> plain;
+  if (const auto list = s.list({"mlp_only_layers"}, L - 1)) plain = *list;
   for (Index i = 0; i < L; i++) {
     Layer layer{.mixers = {mixer}};
     const bool listed = std::find(plain.begin(), plain.end(), i) != plain.end();

@@ -14,8 +14,8 @@ namespace {
 std::vector<bool> llama4_experts(Settings& s, Index L) {
   std::vector<bool> experts(static_cast<std::size_t>(L));
   const bool is_listed = s.has({"moe_layers"});
-  const std::vector<Index> list =
-      s.list({"moe_layers"}, L - 1).value_or(std::vector<Index>());
+  std::vector<Index> list;
+  if (is_listed) list = s.list({"moe_layers"}, L - 1).value();
   Index step = 1;
   if (!is_listed) step = s.whole_or(1, {"interleave_moe_layer_step"}, 1, L);
   s.find_whole({"interleave_moe_layer_step"}, 0);

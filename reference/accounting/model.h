@@ -52,6 +52,7 @@ struct Mixer {
   Index step_rank = 0;     ///< Mamba-1 dt rank r
   bool convolution_bias = false;  ///< Mamba
   bool projection_bias = false;   ///< Mamba
+  /// Field by field.
   bool operator==(const Mixer&) const = default;
 };
 
@@ -60,6 +61,7 @@ struct DenseFfn {
   Index hidden = 0;     ///< f
   bool gated = true;    ///< three matrices, not two
   bool biases = false;  ///< of all of them
+  /// Field by field.
   bool operator==(const DenseFfn&) const = default;
 };
 
@@ -78,6 +80,7 @@ struct Mixture {
   bool shared_gate = false;      ///< sigmoid gate of the shared expert
   Index groups = 1;         ///< expert groups of a group-limited choice
   Index chosen_groups = 1;  ///< groups a token may choose from
+  /// Field by field.
   bool operator==(const Mixture&) const = default;
 };
 
@@ -88,6 +91,7 @@ struct Layer {
   std::optional<Mixture> mixture = {};   ///< the experts, if it has any
   Index norms = 2;                  ///< norms of D numbers (twice: biases)
   bool encoder = false;             ///< of an encoder
+  /// Field by field.
   bool operator==(const Layer&) const = default;
 };
 
