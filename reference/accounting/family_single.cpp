@@ -35,10 +35,10 @@ std::vector<bool> llama4_full(Settings& s, Index L) {
     for (const std::string& t : *types) full.push_back(t == "full_attention");
     return full;
   }
-  const auto rope = s.list({"no_rope_layers"}, 1);
-  if (rope && !rope->empty()) {  // 0: no rope, and no chunks
-    for (const Index r : s.per_layer({"no_rope_layers"}, L, 0, 1).value())
-      full.push_back(r == 0);
+  const auto said = s.list({"no_rope_layers"}, 1);
+  if (said && !said->empty()) {
+    const auto rope = s.per_layer({"no_rope_layers"}, L, 0, 1);
+    for (const Index r : *rope) full.push_back(r == 0);  // no chunks either
     return full;
   }
   const Index every = s.whole_or(4, {"no_rope_layer_interval"}, 1, kMostLayers);

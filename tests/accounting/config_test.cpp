@@ -121,6 +121,21 @@ TEST(AccountingConfig, ShapesOfAConfig) {
   Config jamba = config("Jamba-v0.1");
   jamba["mamba_dt_rank"] = "auto";
   EXPECT_EQ(accounting::count(parsed(jamba)).total, accounting::count(model("Jamba-v0.1")).total);
+  Config llama4 = config("Llama-4-Maverick-17B-128E");
+  const auto full_layers = [&] {
+    Index full = 0;
+    for (const accounting::Layer& layer : parsed(llama4).layers) full += layer.mixers[0].chunk == 0 ? 1 : 0;
+    return full;
+  };
+  EXPECT_EQ(full_layers(), 12);  // every fourth, where nothing is said
+  language(llama4)["no_rope_layers"] = std::vector<int>(48, 1);
+  EXPECT_EQ(full_layers(), 0);
+  language(llama4)["no_rope_layers"][7] = 0;
+  EXPECT_EQ(full_layers(), 1);
+  language(llama4)["moe_layers"] = {1, 3};
+  Index with_experts = 0;
+  for (const accounting::Layer& layer : parsed(llama4).layers) with_experts += layer.mixture ? 1 : 0;
+  EXPECT_EQ(with_experts, 2);
   const std::string text = R"({"model_type": "mixtral", "rope_theta": Infinity, "x": [-Infinity, NaN, "Infinity \" NaN"],)" + config("Mixtral-8x7B").dump().substr(1);
   EXPECT_THROW(accounting::parse_model(text, "config.json"), Error);  // model_type is there twice
 }
