@@ -59,15 +59,21 @@ int run(const AccountRequest& request) {
   if (all.empty()) throw Error("MODEL: expected a config.json, a folder with one, or a name; found nothing");
   if (request.json) {
     Json json;
-    if (all.size() == 1) json = account_json(request, all[0]);
-    for (const Accounted& a : all)
-      if (all.size() > 1) json["models"].push_back(account_json(request, a));
+    bool ok = true;
+    for (const Accounted& a : all) {
+      Json one = account_json(request, a);
+      if (!request.claims.empty()) ok = add_claims(one, request.claims, a) && ok;
+      if (all.size() > 1)
+        json["models"].push_back(one);
+      else
+        json = one;
+    }
     print_json(json);
-    return kFine;
+    return ok ? kFine : kDifferent;
   }
   bool fits = true;
   for (const Accounted& a : all) {
-    if (!request.explain.empty()) print_explanation(request.explain, a);
+    if (!request.explain.empty()) print_explanation(request, a);
     if (!request.claims.empty()) fits = print_claims(request.claims, a) && fits;
     if (request.checklist) print_checklist(a);
   }
@@ -115,7 +121,7 @@ Command account_command(CLI::App& app) {
   app.add_option("--tile", request->tile, "rows of an expert's product that are computed together (default: 64)")->check(whole);
   app.add_option("--trace", request->trace, "a trace (.npz) whose stage `selected` says who goes where");
   app.add_option("--seconds", request->seconds, "a measured decode step: how well it used the hardware")->check(CLI::PositiveNumber);
-  app.add_option("--explain", request->explain, "a component, total, C1, C2, C3, flops or cache: its formula, with the values in it");
+  app.add_option("--explain", request->explain, "a component, total, C1, C2, C3, mtp, flops, cache, bytes or activations: the formula, with the values in it");
   app.add_option("--claims", request->claims, "a sentence like \"30B total, 3B active\", against every convention; status 1 if a number fits none");
   app.add_flag("--checklist", request->checklist, "what a report should state, and what this config leaves open");
   app.add_flag("--names", *names, "list the models that come along");

@@ -80,9 +80,11 @@ Json account_json(const AccountRequest& request, const Accounted& a);
 /// Several models beside each other.
 void print_comparison(const AccountRequest& request, const std::vector<Accounted>& all);
 /// Every number of a component, with its formula.
-void print_explanation(const std::string& component, const Accounted& a);
+void print_explanation(const AccountRequest& request, const Accounted& a);
 /// Each count of a sentence against every convention. False if one fits none.
 bool print_claims(const std::string& sentence, const Accounted& a);
+/// The same as the key claims.
+bool add_claims(Json& json, const std::string& sentence, const Accounted& a);
 /// What a report should state, and what this config leaves open.
 void print_checklist(const Accounted& a);
 

@@ -17,6 +17,25 @@ struct Claim {
   std::string kind;   // "total", "active" or ""
 };
 
+struct Convention {
+  const char* name;
+  const char* kind;
+  Index count;
+};
+
+// A claim against every convention it may mean.
+struct ClaimVerdict {
+  struct Row {
+    std::string convention;
+    Index count;
+    double off;
+    std::string how;  // "rounded", "cut off" or ""
+  };
+  std::string text, kind;
+  std::vector<Row> rows;
+  bool fits;
+};
+
 // Numbers with a unit, and the nearest of the words that say what they are.
 std::vector<Claim> claims_in(const std::string& sentence) {
   static const std::regex number(R"((\d+(?:[.,]\d+)*)\s*([kKmMbBtT])(?:illion|rillion|n)?\b)");
@@ -56,38 +75,53 @@ std::string fits(Index count, const Claim& claim) {
   return "";
 }
 
-}  // namespace
-
-bool print_claims(const std::string& sentence, const Accounted& a) {
+std::vector<ClaimVerdict> judge_claims(const std::string& sentence, const Accounted& a) {
   const std::vector<Claim> claims = claims_in(sentence);
   if (claims.empty()) throw Error(fmt::format("--claims: expected numbers with K, M, B or T, like 30B; found '{}'", sentence));
   const accounting::Counts& n = a.counts;
-  struct Convention {
-    const char* name;
-    const char* kind;
-    Index count;
-  };
   std::vector<Convention> all{{"total", "total", n.total}, {"C1", "active", n.c1}, {"C2", "active", n.c2}, {"C3", "active", n.c3}};
   if (n.mtp > 0) {
     all.push_back({"total with MTP", "total", n.total + n.mtp});
     all.push_back({"total as stored", "total", n.total + n.mtp_stored});
     all.push_back({"mtp", "", n.mtp});
   }
-  say(paint(Ink::title, a.label) + "  \"" + sentence + "\"\n\n");
-  bool good = true;
+  std::vector<ClaimVerdict> verdicts;
   for (const Claim& claim : claims) {
-    Table table({fmt::format("{} {}", claim.text, claim.kind), "exact", "off by", ""});
-    bool any = false;
+    ClaimVerdict v{.text = claim.text, .kind = claim.kind, .rows = {}, .fits = false};
     for (const Convention& c : all) {
       if (!claim.kind.empty() && claim.kind != c.kind) continue;
-      const std::string how = fits(c.count, claim);
-      any = any || !how.empty();
-      const double off = claim.value / static_cast<double>(c.count) - 1;
-      table.add({c.name, grouped(c.count), fmt::format("{:+.2f} %", 100 * off), how.empty() ? "" : mark(true) + " " + how});
+      v.rows.push_back({c.name, c.count, claim.value / static_cast<double>(c.count) - 1, fits(c.count, claim)});
+      v.fits = v.fits || !v.rows.back().how.empty();
     }
+    verdicts.push_back(v);
+  }
+  return verdicts;
+}
+
+}  // namespace
+
+bool print_claims(const std::string& sentence, const Accounted& a) {
+  say(paint(Ink::title, a.label) + "  \"" + sentence + "\"\n\n");
+  bool good = true;
+  for (const ClaimVerdict& v : judge_claims(sentence, a)) {
+    Table table({v.kind.empty() ? v.text : v.text + " " + v.kind, "exact", "off by", ""});
+    for (const ClaimVerdict::Row& row : v.rows)
+      table.add({row.convention, grouped(row.count), fmt::format("{:+.2f} %", 100 * row.off), row.how.empty() ? "" : mark(true) + " " + row.how});
     say(table.text());
-    say(any ? "\n" : "  " + mark(false) + " no convention gives these digits\n\n");
-    good = good && any;
+    say(v.fits ? "\n" : "  " + mark(false) + " no convention gives these digits\n\n");
+    good = good && v.fits;
+  }
+  return good;
+}
+
+bool add_claims(Json& json, const std::string& sentence, const Accounted& a) {
+  bool good = true;
+  json["claims"] = Json::array();
+  for (const ClaimVerdict& v : judge_claims(sentence, a)) {
+    Json claim{{"text", v.text}, {"kind", v.kind}, {"ok", v.fits}, {"conventions", Json::object()}};
+    for (const ClaimVerdict::Row& row : v.rows) claim["conventions"][row.convention] = {{"count", row.count}, {"off_by", row.off}, {"fits", row.how}};
+    json["claims"].push_back(claim);
+    good = good && v.fits;
   }
   return good;
 }

@@ -108,6 +108,10 @@ void print_traffic(const AccountRequest& request, const Accounted& a, const Cost
   if (request.nodes > 1) {
     const Copies limited = expected_copies(*c.mixture, spread, true);
     row("", fmt::format("{:.3f} cross nodes, {:.3f} stay inside; {:.3f} cross with the model's group limit", free.per_node, free.inside, limited.per_node));
+    const double computing = real(c.mixture->experts) / real(c.mixture->experts + c.mixture->zero_experts);
+    const double copy = real(bf16.dispatch) / (real(c.mixture->chosen) * computing);
+    row("bytes by link", fmt::format("{} between nodes ({} limited), {} inside, bf16 dispatch", bytes_text(copy * free.per_node),
+                                     bytes_text(copy * limited.per_node), bytes_text(copy * free.inside)));
   }
   row("TP", fmt::format("{} in all-reduces over {} ranks", bytes_text(tensor_parallel_bytes(a.model, request.ranks, 2)), request.ranks));
   row("DP", fmt::format("{} of gradients a step and rank, over {} copies", bytes_text(data_parallel_bytes(a.counts.total, request.ranks, 2)), request.ranks));

@@ -3,6 +3,7 @@
 
 #include "reference/accounting/cache.h"
 #include "reference/accounting/flops.h"
+#include "reference/accounting/stages.h"
 #include "reference/error.h"
 #include "tools/account.h"
 
@@ -82,9 +83,50 @@ void print_cache(const Accounted& a) {
                     grouped(c.per_windowed_token), grouped(c.state)));
 }
 
+// Bytes of each class of weights in each format.
+void print_bytes(const Accounted& a) {
+  const std::vector<Weight> list = weights(a.model);
+  std::vector<std::string> columns{"bytes of " + a.label, "as asked"};
+  const std::vector<Format> formats{Format::f32, Format::bf16, Format::fp8, Format::mxfp4, Format::nvfp4, Format::int4};
+  for (const Format f : formats) columns.emplace_back(name_of(f));
+  Table table(columns);
+  for (std::size_t i = 0; i <= kComponents; i++) {
+    const auto c = static_cast<Component>(i);
+    const auto bytes = [&](const Formats& f) { return grouped(i == kComponents ? bytes_of(list, f) : bytes_of(list, f, c)); };
+    std::vector<std::string> row{i == kComponents ? "all" : name_of(c), bytes(a.formats)};
+    for (const Format f : formats) row.push_back(bytes(formats_all(f)));
+    table.add(row);
+  }
+  say(table.text());
+}
+
+// Stages of one MoE layer, and what a backward pass needs of them.
+void print_activations(const Accounted& a, Index T) {
+  for (const Layer& layer : a.model.layers) {
+    if (!layer.mixture) continue;
+    const MoeShape dropless = shape_of(*layer.mixture, a.model.width, T);
+    const MoeShape limited = shape_with_capacity(*layer.mixture, a.model.width, T, 1.25);
+    Table table({fmt::format("one MoE layer, {} tokens", grouped(T)), "elements, dropless", "capacity 1.25", "in the trace", "kept for backward"});
+    const std::vector<StageSize> stages = layer_stages(dropless);
+    for (const StageSize& with : layer_stages(limited)) {
+      std::string elements = "-";
+      for (const StageSize& s : stages)
+        if (s.name == with.name) elements = grouped(s.elements);
+      table.add({with.name, elements, grouped(with.elements), with.in_trace ? "yes" : "no", with.kept ? "yes" : "no"});
+    }
+    say(table.text());
+    say(fmt::format("\n  trace, 4 bytes each  {} dropless, {} with capacity\n", grouped(trace_bytes(dropless)), grouped(trace_bytes(limited))));
+    say(fmt::format("  kept in bf16         {} dropless, {} with capacity, {} recomputed\n", grouped(kept_bytes(dropless, 2, false)),
+                    grouped(kept_bytes(limited, 2, false)), grouped(kept_bytes(dropless, 2, true))));
+    return;
+  }
+  say(a.label + " has no layer with experts\n");
+}
+
 }  // namespace
 
-void print_explanation(const std::string& what, const Accounted& a) {
+void print_explanation(const AccountRequest& request, const Accounted& a) {
+  const std::string& what = request.explain;
   const Counts& n = a.counts;
   if (what == "total") return print_sum("total", a, &Count::total, true, true, n.total);
   if (what == "C1") return print_sum("C1", a, &Count::active, true, true, n.c1);
@@ -93,6 +135,8 @@ void print_explanation(const std::string& what, const Accounted& a) {
   if (what == "mtp") return print_mtp(a);
   if (what == "flops") return print_flops(a);
   if (what == "cache") return print_cache(a);
+  if (what == "bytes") return print_bytes(a);
+  if (what == "activations") return print_activations(a, request.context);
   std::string known;
   for (std::size_t i = 0; i < kComponents; i++) {
     const auto c = static_cast<Component>(i);
@@ -101,7 +145,7 @@ void print_explanation(const std::string& what, const Accounted& a) {
     if (!print_component(c, a)) say(fmt::format("{} has no {}\n", a.label, what));
     return;
   }
-  throw Error(fmt::format("--explain: expected one of {}total, C1, C2, C3, mtp, flops, cache; found '{}'", known, what));
+  throw Error(fmt::format("--explain: expected one of {}total, C1, C2, C3, mtp, flops, cache, bytes, activations; found '{}'", known, what));
 }
 
 }  // namespace moe::tools

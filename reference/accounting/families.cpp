@@ -84,6 +84,14 @@ Mixture read_mixture(Settings& s, Keys hidden) {
   return m;
 }
 
+void note_unknown_mtp(Settings& s, Model& m) {
+  for (const char* key : {"num_nextn_predict_layers", "num_mtp_modules"})
+    if (s.find_whole({key}, 0, 1024).value_or(0) > 0)
+      m.not_counted.push_back(
+          fmt::format("mtp: {} says it is there, its structure is not public",
+                      key));
+}
+
 std::optional<std::vector<std::string>> read_layer_types(
     Settings& s, Index L, std::initializer_list<std::string_view> known) {
   const auto types = s.texts({"layer_types", "layers_block_type"});

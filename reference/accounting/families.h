@@ -50,6 +50,9 @@ Mixer read_latent(Settings& s);
 /// E and K, groups, and f_e under the first of these keys that is there.
 Mixture read_mixture(Settings& s, Keys hidden);
 
+/// Says that MTP modules are left out, if the config has any.
+void note_unknown_mtp(Settings& s, Model& m);
+
 /// layer_types, which must have one word for each layer, each one of `known`.
 std::optional<std::vector<std::string>> read_layer_types(
     Settings& s, Index L, std::initializer_list<std::string_view> known);

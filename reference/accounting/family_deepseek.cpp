@@ -21,17 +21,38 @@ Mixture read_deepseek_mixture(Settings& s) {
   return moe;
 }
 
-// Layers i >= first_k_dense_replace with i % moe_layer_freq == 0 have experts.
+// Layers i >= first_k_dense_replace with i % moe_layer_freq == 0 have experts,
+// or those that mlp_layer_types calls sparse; where both are said they agree.
+std::vector<bool> read_sparse(Settings& s, Index L) {
+  const auto types = s.texts({"mlp_layer_types"});
+  const auto said = s.find_whole({"first_k_dense_replace"}, 0, L);
+  if (!types && !said) s.assume("first_k_dense_replace: 0");
+  const Index step = s.find_whole({"moe_layer_freq"}, 1, kMostLayers)
+                         .value_or(1);
+  if (types && static_cast<Index>(types->size()) != L)
+    s.refuse("mlp_layer_types",
+             fmt::format("{} words, as num_hidden_layers says", L));
+  std::vector<bool> sparse;
+  for (Index i = 0; i < L; i++) {
+    const bool by_rule = i >= said.value_or(0) && i % step == 0;
+    const std::string type =
+        types ? types->at(static_cast<std::size_t>(i)) : "";
+    if (types && type != "sparse" && type != "dense")
+      s.refuse("mlp_layer_types", "sparse or dense for each layer");
+    sparse.push_back(types ? type == "sparse" : by_rule);
+    if (types && said && sparse.back() != by_rule)
+      s.refuse("mlp_layer_types", "what first_k_dense_replace says");
+  }
+  return sparse;
+}
+
 void add_layers(Settings& s, Model& m, const Mixer& mixer,
                 const Mixture& moe) {
   const Index L = read_layer_count(s);
-  const Index first = s.whole_or(0, {"first_k_dense_replace"}, 0, L);
-  const Index step = s.find_whole({"moe_layer_freq"}, 1, kMostLayers)
-                         .value_or(1);
   const DenseFfn ffn{.hidden = s.whole({"intermediate_size"})};
-  for (Index i = 0; i < L; i++) {
+  for (const bool sparse : read_sparse(s, L)) {
     Layer layer{.mixers = {mixer}};
-    if (i >= first && i % step == 0)
+    if (sparse)
       layer.mixture = moe;
     else
       layer.dense = {ffn};
@@ -113,7 +134,7 @@ void longcat(Settings& s, Model& m) {
   m.layers.assign(
       static_cast<std::size_t>(L),
       {.mixers = {a, a}, .dense = {ffn, ffn}, .mixture = moe, .norms = 4});
-  m.not_counted.emplace_back("mtp: LongCat's is not described in public");
+  note_unknown_mtp(s, m);
 }
 
 constexpr std::array kFamilies{

@@ -92,11 +92,12 @@ Layer nemotron_layer(Settings& s, const Model& m, char letter,
   return layer;
 }
 
-std::string nemotron_pattern(Settings& s) {
-  const auto pattern = s.text({"hybrid_override_pattern"});
-  if (pattern) return *pattern;
-  const auto types = s.texts({"layers_block_type"});
-  if (!types) s.refuse("hybrid_override_pattern", "a letter for each layer");
+// The pattern, as letters or as words.
+std::string nemotron_pattern(Settings& s, std::string_view letters_key,
+                             std::string_view words_key) {
+  const auto pattern = s.text({letters_key});
+  const auto types = s.texts({words_key});
+  if (!types) return pattern.value_or("");
   std::string letters;
   for (const std::string& type : *types)
     letters += type == "mamba"       ? 'M'
@@ -104,27 +105,36 @@ std::string nemotron_pattern(Settings& s) {
                : type == "attention" ? '*'
                : type == "mlp"       ? '-'
                                      : '?';
+  if (pattern && *pattern != letters)
+    s.refuse(words_key, fmt::format("what {} says", letters_key));
   return letters;
 }
 
 void nemotron_h(Settings& s, Model& m) {
   read_trunk(s, m, false);
-  const std::string pattern = nemotron_pattern(s);
+  const std::string pattern = nemotron_pattern(
+      s, "hybrid_override_pattern", "layers_block_type");
+  if (pattern.empty())
+    s.refuse("hybrid_override_pattern", "a letter for each layer");
   const auto length = static_cast<Index>(pattern.size());
   const Index L = s.whole_or(length, {"num_hidden_layers"}, 1, kMostLayers);
   if (L != length)
     s.refuse("num_hidden_layers",
              fmt::format("{}, the letters of hybrid_override_pattern", length));
+  const char* key = s.has({"hybrid_override_pattern"})
+                        ? "hybrid_override_pattern"
+                        : "layers_block_type";
   for (const char letter : pattern)
-    m.layers.push_back(nemotron_layer(s, m, letter, "hybrid_override_pattern"));
+    m.layers.push_back(nemotron_layer(s, m, letter, key));
   s.find_whole({"intermediate_size"}, 0);
   s.find_flag({"mlp_bias"});
   if (s.find_flag({"use_bias"}).value_or(false))
     s.refuse("use_bias", "false: which biases it adds is not known");
-  const std::string mtp = s.text({"mtp_hybrid_override_pattern"}).value_or("");
-  const char* key = "num_nextn_predict_layers";
-  m.mtp.modules = mtp.empty() ? s.find_whole({key}, 0, 1024).value_or(0)
-                              : s.whole_or(1, {key}, 0, 1024);
+  const std::string mtp = nemotron_pattern(s, "mtp_hybrid_override_pattern",
+                                           "mtp_layers_block_type");
+  const char* modules = "num_nextn_predict_layers";
+  m.mtp.modules = mtp.empty() ? s.find_whole({modules}, 0, 1024).value_or(0)
+                              : s.whole_or(1, {modules}, 0, 1024);
   if (m.mtp.modules > 0 && mtp.empty())
     s.refuse("mtp_hybrid_override_pattern", "the layers of an MTP module");
   for (const char letter : mtp)

@@ -60,9 +60,7 @@ void minimax_m2(Settings& s, Model& m) {
       s.refuse("attn_type_list", "1 for each layer of minimax_m2");
   }
   m.layers.assign(static_cast<std::size_t>(L), {.mixers = {a}, .mixture = moe});
-  if (s.find_whole({"num_mtp_modules"}, 0, 1024).value_or(0) > 0)
-    m.not_counted.emplace_back(
-        "mtp: num_mtp_modules are there, their structure is not described");
+  note_unknown_mtp(s, m);
 }
 
 constexpr std::array kFamilies{

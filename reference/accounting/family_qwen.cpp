@@ -31,10 +31,17 @@ void add_layers(Settings& s, Model& m, const Mixer& mixer,
   s.find_whole({"intermediate_size"}, 0);
 }
 
+// Qwen3's norms are always there; a config may say so.
+void expect_head_norms(Settings& s) {
+  if (!s.find_flag({"use_qk_norm"}).value_or(true))
+    s.refuse("use_qk_norm", "true, as every Qwen3 has it");
+}
+
 void qwen_dense(Settings& s, Model& m) {
   read_trunk(s, m, false);
   const bool third = m.model_type == "qwen3";
   Mixer a = read_attention(s, m, third ? "attention_bias" : "");
+  if (third) expect_head_norms(s);
   if (third) a.norm = HeadNorm::per_head;
   if (!third) a.qkv_bias = s.flag_or(true, {"qkv_bias", "attention_bias"});
   const DenseFfn ffn{.hidden = s.whole({"intermediate_size"})};
@@ -57,6 +64,7 @@ void qwen2_moe(Settings& s, Model& m) {
 void qwen3_moe(Settings& s, Model& m) {
   read_trunk(s, m, false);
   Mixer a = read_attention(s, m, "attention_bias");
+  expect_head_norms(s);
   a.norm = HeadNorm::per_head;
   add_layers(s, m, a, read_mixture(s, {"moe_intermediate_size"}));
   read_windows(s, m, false);
@@ -80,6 +88,7 @@ Mixer read_delta_net(Settings& s) {
 void qwen3_next(Settings& s, Model& m) {
   read_trunk(s, m, false);
   Mixer a = read_attention(s, m, "attention_bias");
+  expect_head_norms(s);
   a.norm = HeadNorm::per_head;
   a.output_gate = s.find_flag({"attn_output_gate"}).value_or(true);
   Mixture moe = read_mixture(s, {"moe_intermediate_size"});

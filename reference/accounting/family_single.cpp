@@ -136,7 +136,7 @@ void ernie(Settings& s, Model& m) {
       layer.dense = {ffn};
     m.layers.push_back(layer);
   }
-  m.not_counted.emplace_back("mtp: not in this config, if the release has it");
+  note_unknown_mtp(s, m);
 }
 
 constexpr std::array kFamilies{

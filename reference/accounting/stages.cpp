@@ -40,10 +40,11 @@ Index mixer_kept(const Mixer& m, Index T) {
 MoeShape shape_of(const Mixture& m, Index D, Index T) {
   return {.tokens = T,
           .width = D,
-          .experts = m.experts,
+          .experts = m.experts + m.zero_experts,
           .chosen = m.chosen,
           .hidden = m.hidden,
-          .rows = times({T, m.chosen}),
+          .rows = share(times({T, m.chosen}), m.experts,
+                        m.experts + m.zero_experts),
           .shared_hidden = m.shared_hidden,
           .gated = m.gated};
 }
@@ -52,7 +53,7 @@ MoeShape shape_with_capacity(const Mixture& m, Index D, Index T,
                              double factor) {
   MoeShape shape = shape_of(m, D, T);
   const double even = static_cast<double>(times({T, m.chosen})) /
-                      static_cast<double>(m.experts);
+                      static_cast<double>(shape.experts);
   const auto places = static_cast<Index>(std::ceil(factor * even));
   shape.rows = times({m.experts, places});
   shape.capacity = true;

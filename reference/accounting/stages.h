@@ -12,10 +12,10 @@ namespace moe::accounting {
 struct MoeShape {
   Index tokens = 0;         ///< T
   Index width = 0;          ///< D
-  Index experts = 0;        ///< E
+  Index experts = 0;        ///< E, and Z that compute nothing
   Index chosen = 0;         ///< K
   Index hidden = 0;         ///< F
-  Index rows = 0;           ///< R: T K, or fewer where a capacity drops
+  Index rows = 0;           ///< R: T K, fewer where some drop or do nothing
   Index shared_hidden = 0;  ///< of the shared expert, 0: none
   bool gated = true;        ///< experts have a gate
   bool capacity = false;    ///< places are limited

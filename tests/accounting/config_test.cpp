@@ -121,6 +121,24 @@ TEST(AccountingConfig, ShapesOfAConfig) {
   Config jamba = config("Jamba-v0.1");
   jamba["mamba_dt_rank"] = "auto";
   EXPECT_EQ(accounting::count(parsed(jamba)).total, accounting::count(model("Jamba-v0.1")).total);
+  Config coder = config("Qwen3-30B-A3B");
+  coder["use_qk_norm"] = true;
+  coder["qkv_bias"] = false;
+  coder["shared_expert_intermediate_size"] = 0;
+  EXPECT_EQ(accounting::count(parsed(coder)).total, accounting::count(model("Qwen3-30B-A3B")).total);
+  coder["shared_expert_intermediate_size"] = 512;
+  EXPECT_TRUE(names(complaint(coder), "shared_expert_intermediate_size"));
+  Config worded = config("DeepSeek-V3");
+  worded["mlp_layer_types"] = std::vector<std::string>(61, "sparse");
+  EXPECT_TRUE(names(complaint(worded), "mlp_layer_types")) << "first_k_dense_replace says 3";
+  for (int i = 0; i < 3; i++) worded["mlp_layer_types"][static_cast<std::size_t>(i)] = "dense";
+  worded.erase("first_k_dense_replace");
+  EXPECT_EQ(accounting::count(parsed(worded)).total, accounting::count(model("DeepSeek-V3")).total);
+  Config nemotron = config("Nemotron-3-Nano-30B-A3B");
+  for (const char letter : nemotron["hybrid_override_pattern"].get<std::string>())
+    nemotron["layers_block_type"].push_back(letter == 'M' ? "mamba" : letter == 'E' ? "moe" : "attention");
+  nemotron.erase("hybrid_override_pattern");
+  EXPECT_EQ(accounting::count(parsed(nemotron)).total, accounting::count(model("Nemotron-3-Nano-30B-A3B")).total);
   Config llama4 = config("Llama-4-Maverick-17B-128E");
   const auto full_layers = [&] {
     Index full = 0;

@@ -1,6 +1,9 @@
 // What holds for every model.
 #include <gtest/gtest.h>
 
+#include "reference/accounting/flops.h"
+#include "reference/accounting/stages.h"
+#include "reference/accounting/step.h"
 #include "tests/accounting/configs.h"
 
 namespace moe::test {
@@ -68,6 +71,42 @@ TEST(AccountingProperties, EveryExpertChosenIsAllActive) {
     tried++;
   }
   EXPECT_GT(tried, 30);
+}
+
+TEST(AccountingProperties, MoreTokensCostMore) {
+  using namespace accounting;
+  for (const std::string& name : config_names()) {
+    const Model m = model(name);
+    double step = 0;
+    Index decode = 0, prefill = 0, kept = 0, activations = 0;
+    for (Index n = 1; n <= 1 << 16; n *= 4) {
+      const double bytes = step_bytes(m, formats_stored(m), n, n, {}).sum();
+      const bool chunked = name.starts_with("Llama-4");  // a token after a chunk's end sees fewer keys than one before
+      EXPECT_GT(bytes, step) << name;
+      EXPECT_TRUE(decode_flops(m, n) >= decode || chunked) << name;
+      EXPECT_GT(prefill_flops(m, n, false), prefill) << name;
+      EXPECT_GE(cache_bytes(m, n, {}), kept) << name;
+      EXPECT_GT(training_bytes(m, n, 2, false, 0), activations) << name;
+      step = bytes;
+      decode = decode_flops(m, n);
+      prefill = prefill_flops(m, n, false);
+      kept = cache_bytes(m, n, {});
+      activations = training_bytes(m, n, 2, false, 0);
+    }
+  }
+}
+
+TEST(AccountingProperties, SmallerFormatsAreSmaller) {
+  using namespace accounting;
+  for (const std::string& name : config_names()) {
+    const std::vector<Weight> list = weights(model(name));
+    Index before = std::numeric_limits<Index>::max();
+    for (const Format f : {Format::f32, Format::bf16, Format::fp8, Format::nvfp4, Format::mxfp4}) {
+      const Index bytes = bytes_of(list, formats_all(f));
+      EXPECT_LT(bytes, before) << name << " " << name_of(f);
+      before = bytes;
+    }
+  }
 }
 
 TEST(AccountingProperties, TyingRemovesOneTable) {

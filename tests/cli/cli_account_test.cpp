@@ -109,14 +109,19 @@ TEST(CliAccount, ClaimsMeetEveryConvention) {
   EXPECT_EQ(run_moe({"account", "gpt-oss-20b", "--claims", "21B parameters in total with 3.6B active"}).status, 0);
   EXPECT_EQ(run_moe({"account", "Mixtral-8x7B", "--claims", "56B total"}).status, 1) << "8 x 7 is not 46.7";
   EXPECT_EQ(run_moe({"account", "DeepSeekMoE-16B", "--claims", "16.4B total, 2.8B active"}).status, 0);
+  const Outcome both = run_moe({"account", "Mixtral-8x7B", "--claims", "46.7B total, 7B active", "--json"});
+  EXPECT_EQ(both.status, 1);
+  EXPECT_EQ(both.json()["claims"][0]["conventions"]["total"]["fits"], "rounded");
+  EXPECT_EQ(both.json()["claims"][1]["ok"], false);
   expect_refused({"account", "Mixtral-8x7B", "--claims", "quite large"}, {"--claims", "quite large"});
 }
 
 TEST(CliAccount, ExplainsEveryNumber) {
-  for (const char* component : {"embedding", "lm_head", "attention", "router", "routed_experts", "norms", "total", "C1", "C2", "C3", "flops", "cache"}) {
+  for (const char* component : {"embedding", "lm_head", "attention", "router", "routed_experts", "norms", "total", "C1", "C2", "C3", "flops", "cache", "bytes", "activations"}) {
     const Outcome r = run_moe({"account", "Mixtral-8x7B", "--explain", component});
     EXPECT_EQ(r.status, 0) << r.err;
-    EXPECT_NE(r.out.find(component == std::string("flops") ? "2 ×" : component), std::string::npos) << r.out;
+    const std::string word = component == std::string("flops") ? "2 ×" : component == std::string("activations") ? "expert_out" : component;
+    EXPECT_NE(r.out.find(word), std::string::npos) << r.out;
   }
   const std::string experts = run_moe({"account", "Mixtral-8x7B", "--explain", "routed_experts"}).out;
   EXPECT_NE(experts.find("E f_e d  =  8·14336·4096  =  469,762,048"), std::string::npos) << experts;
