@@ -73,7 +73,7 @@ void print_activations(const AccountRequest& request, const Accounted& a) {
   row("recomputed", fmt::format("{}  each layer keeps its input alone", bytes_text(real(training_bytes(a.model, n, 2, true, 0)))));
 }
 
-void print_touched(const AccountRequest& request, const Costs& c) {
+void print_touched(const AccountRequest& request, const Accounted& a, const Costs& c) {
   if (!c.mixture) return;
   const Mixture& m = *c.mixture;
   heading(fmt::format("experts touched by {} token{}", grouped(request.batch), request.batch == 1 ? "" : "s"));
@@ -88,6 +88,10 @@ void print_touched(const AccountRequest& request, const Costs& c) {
   if (m.experts % request.ranks != 0) return;
   const Replicas r = replicate(c.load, slots, request.ranks);
   row("EPLB", fmt::format("busiest of {} ranks {:.2f} times the mean; {:.2f} with one replica more on each", request.ranks, r.before, r.max_over_mean));
+  Index expert = 0;
+  for (const Weight& w : weights(a.model))
+    if (w.component == Component::routed_experts && w.of > 1) expert = plus(expert, times({copy_bytes(w, a.formats), w.layers}));
+  row("", fmt::format("{} a rank for it, in all layers", bytes_text(real(expert))));
 }
 
 void print_traffic(const AccountRequest& request, const Accounted& a, const Costs& c) {
@@ -129,6 +133,8 @@ void print_bounds(const AccountRequest& request, const Accounted& a, const Costs
                                   bytes_text(bytes.cache + bytes.state)));
   const Bound decode = decode_bound(bytes, flops, h, c.devices);
   row("decode step", fmt::format("{}, {:.1f} FLOP a byte; {} tokens/s", bound_text(decode), flops / bytes.sum(), brief(real(request.batch) / decode.seconds())));
+  row("", fmt::format("about {} if products do not overlap",
+                      seconds_text(summed_seconds(a.model, a.formats, request.batch, request.context, c.measured ? c.touched : kUniform, h, c.devices))));
   row("prefill", bound_text(prefill_bound(a.model, a.formats, request.context, h, c.devices)));
   const double w = c.weight_bytes == 0 ? 2 : real(c.weight_bytes) / real(a.counts.total);
   const ComputeBound batch = compute_bound_batch(a.model, h, w);
@@ -148,7 +154,7 @@ void print_costs(const AccountRequest& request, const Accounted& a) {
   print_bytes(request, a, c);
   print_flops(request, a);
   print_activations(request, a);
-  print_touched(request, c);
+  print_touched(request, a, c);
   print_traffic(request, a, c);
   print_bounds(request, a, c);
 }

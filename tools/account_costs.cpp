@@ -65,7 +65,10 @@ void add_touched(const AccountRequest& request, Costs& c) {
   c.measured = true;
   c.trace_tokens = selected.rows();
   c.touched = mean_touched(selected, request.batch);
-  c.load = load_of(selected, m.experts);
+  if (selected.size() > 0 && selected.maxCoeff() >= m.experts + m.zero_experts)
+    throw Error(fmt::format("{}: selected: expected experts below {} as in the config, found {}", request.trace, m.experts, selected.maxCoeff()));
+  c.load = load_of(selected, m.experts + m.zero_experts);
+  c.load.resize(static_cast<std::size_t>(m.experts));
   const auto wasted = static_cast<double>(padded_rows(c.load, request.tile));
   c.padding = wasted / (wasted + static_cast<double>(selected.size()));
 }

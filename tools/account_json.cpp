@@ -1,6 +1,7 @@
 // moe account --json.
 #include "reference/accounting/cache.h"
 #include "reference/accounting/flops.h"
+#include "reference/accounting/replicas.h"
 #include "reference/accounting/stages.h"
 #include "reference/accounting/step.h"
 #include "reference/accounting/traffic.h"
@@ -67,6 +68,12 @@ Json touched_json(const AccountRequest& request, const Costs& c) {
   Json json{{"batch", request.batch}, {"experts_per_layer", c.touched}, {"from", c.measured ? "trace" : "uniform routing"}};
   json["tile"] = request.tile;
   json["padding_share"] = c.padding;
+  if (!c.measured) return json;
+  json["load"] = c.load;
+  const Index E = c.mixture->experts;
+  if (E % request.ranks != 0) return json;
+  const Replicas r = replicate(c.load, E + request.ranks, request.ranks);
+  json["replicas"] = {{"places", E + request.ranks}, {"copies", r.copies}, {"busiest_rank_before", r.before}, {"busiest_rank", r.max_over_mean}};
   return json;
 }
 
@@ -101,6 +108,8 @@ Json bounds_json(const AccountRequest& request, const Accounted& a, const Costs&
                     {"cache_bytes", bytes.cache + bytes.state},
                     {"flops", flops},
                     {"seconds", decode.seconds()},
+                    {"seconds_one_by_one", summed_seconds(a.model, a.formats, request.batch, request.context, c.measured ? c.touched : kUniform,
+                                                          c.hardware, c.devices)},
                     {"bound_by", limit(decode)}};
   json["prefill"] = {{"seconds", prefill.seconds()}, {"bound_by", limit(prefill)}};
   if (request.seconds > 0) {

@@ -1,5 +1,7 @@
 #include "reference/accounting/step.h"
 
+#include <algorithm>
+
 #include "reference/accounting/flops.h"
 #include "reference/accounting/touched.h"
 
@@ -45,6 +47,31 @@ Bound decode_bound(const StepBytes& bytes, double flops, const Hardware& h,
                    Index devices) {
   return {.memory = bytes.sum() / (h.bandwidth * real(devices)),
           .compute = flops / (h.flops * real(devices))};
+}
+
+double summed_seconds(const Model& model, const Formats& formats, Index B,
+                      Index n, double touched, const Hardware& h,
+                      Index devices) {
+  const double bandwidth = h.bandwidth * real(devices);
+  const double peak = h.flops * real(devices);
+  double sum = 0;
+  for (const Weight& w : weights(model)) {
+    if (w.role == Role::table) continue;
+    double bytes = real(copy_bytes(w, formats)) * real(w.layers);
+    bytes *= w.component == Component::routed_experts
+                 ? copies_read(w, B, touched)
+                 : real(w.copies.value());
+    const double flops =
+        w.role == Role::product ? 2 * real(B) * real(w.active()) : 0;
+    sum += std::max(bytes / bandwidth, flops / peak);
+  }
+  const double attention =
+      step_flops(model, B, n) - real(B) * real(weight_flops(model, true));
+  const StepBytes bytes = step_bytes(model, formats, B, n, {}, touched);
+  const double rows = real(B) * real(matrix_bytes(formats.others, 1,
+                                                  model.width));
+  return sum + rows / bandwidth +
+         std::max((bytes.cache + bytes.state) / bandwidth, attention / peak);
 }
 
 Bound prefill_bound(const Model& model, const Formats& formats, Index S,

@@ -41,6 +41,11 @@ struct Bound {
 /// The bound of a decode step on `devices` devices, and of a prefill.
 Bound decode_bound(const StepBytes& bytes, double flops, const Hardware& h,
                    Index devices);
+/// A decode step whose products run one after the other, each limited by
+/// memory or by arithmetic: the usual estimate, never below the bound.
+double summed_seconds(const Model& model, const Formats& formats, Index B,
+                      Index n, double touched, const Hardware& h,
+                      Index devices);
 /// A prompt of S tokens reads every weight once.
 Bound prefill_bound(const Model& model, const Formats& formats, Index S,
                     const Hardware& h, Index devices);

@@ -286,6 +286,19 @@ TEST(AccountingCosts, WhereExpertsBecomeBoundByArithmetic) {
   EXPECT_NEAR(attention_intensity(model("Mixtral-8x7B").layers[0].mixers[0], 2), 4, 1e-9);
 }
 
+TEST(AccountingCosts, ProductsOneByOneTakeNoLess) {
+  for (const char* name : {"Mixtral-8x7B", "DeepSeek-V3", "Qwen3-Next-80B-A3B", "Llama-3-8B"}) {
+    const Model m = model(name);
+    const Formats f = formats_all(Format::bf16);
+    for (const Index B : {1, 64, 4096}) {
+      const Bound bound = decode_bound(step_bytes(m, f, B, 4096, {}), step_flops(m, B, 4096), hardware_named("h100"), 1);
+      const double summed = summed_seconds(m, f, B, 4096, kUniform, hardware_named("h100"), 1);
+      EXPECT_GE(summed, bound.seconds() * (1 - 1e-12)) << name << " " << B;
+      EXPECT_LE(summed, (bound.memory + bound.compute) * (1 + 1e-12)) << name << " " << B;
+    }
+  }
+}
+
 TEST(AccountingCosts, UtilisationOfASparseModel) {
   const Model m = model("Mixtral-8x7B");
   const Utilisation u = utilisation(m, formats_all(Format::bf16), 1, 4096, 2, 0.05, hardware_named("h100"), 1);

@@ -97,6 +97,9 @@ TEST(CliAccount, TouchedByATrace) {
   const Json many = run_moe({"account", data("checkpoints/mixtral-tiny"), "--trace", folder / "t.npz", "--batch", "4", "--json"}).json()["touched"];
   EXPECT_GT(many["experts_per_layer"].get<double>(), 2);
   EXPECT_LT(many["experts_per_layer"].get<double>(), 8);
+  EXPECT_EQ(many["load"].size(), 8U);
+  EXPECT_EQ(many["replicas"]["copies"].size(), 8U);
+  EXPECT_LE(many["replicas"]["busiest_rank"].get<double>(), many["replicas"]["busiest_rank_before"].get<double>());
   expect_refused({"account", "DeepSeek-V3", "--trace", folder / "t.npz"}, {"t.npz", "selected", "8", "2"});
   expect_refused({"account", "Llama-3-8B", "--trace", folder / "t.npz"}, {"t.npz", "no experts"});
 }
