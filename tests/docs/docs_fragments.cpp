@@ -34,6 +34,7 @@ int main(int count, char** arguments) {
                                            {"expert_choice_example", expert_choice_example},
                                            {"soft_example", soft_example},
                                            {"hierarchical_example", hierarchical_example},
+                                           {"mixture_tree_example", mixture_tree_example},
                                            {"capacity_rules", capacity_rules},
                                            {"capacity_example", capacity_example},
                                            {"routed_example", routed_example},

@@ -24,6 +24,7 @@ std::string dense_example();
 std::string expert_choice_example();
 std::string soft_example();
 std::string hierarchical_example();
+std::string mixture_tree_example();
 /// Places by each rule at the sizes where the rules differ.
 std::string capacity_rules();
 /// Four tokens, three experts, two places each: who is dropped, and what the weights become.
