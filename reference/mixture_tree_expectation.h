@@ -35,13 +35,12 @@ struct Expectation {
 Expectation expectation(const TreeWeights& weights, TreeLink link,
                         const Matrix64& x, const Matrix64& y);
 
-/// The regressions of the M step, from an E step:
-///   expert e = i*E2 + j: target y, weight h_ij
-///   top gate:            target h_i, weight 1
-///   lower gate i:        target h_{j|i}, weight h_i
+/// The M step's regression of expert e = i*E2 + j: target y, weight h_ij.
 Regression expert_data(const Expectation& h, Index e, const Matrix64& x,
                        const Matrix64& y);
+/// That of the top gate: target h_i, weight 1.
 Regression top_data(const Expectation& h, const Matrix64& x);
+/// That of lower gate i: target h_{j|i}, weight h_i.
 Regression lower_data(const Expectation& h, Index i, const Matrix64& x);
 
 /// ln h as a target of least squares: none below ln 1e-12, or a posterior of

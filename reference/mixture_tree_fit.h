@@ -27,7 +27,7 @@ enum class GateFit {
 
 /// Choices of a fit.
 struct TreeFitOptions {
-  GateFit gates = GateFit::newton;
+  GateFit gates = GateFit::newton;  ///< Algorithm 1 or 2
   int iterations = 20;         ///< E and M steps
   int newton_steps = 10;       ///< at most, for each regression
   bool learn_variance = false; ///< identity link alone

@@ -10,6 +10,16 @@
 namespace moe::reference {
 namespace {
 
+void validate_schedule(const OnlineTree& tree) {
+  const bool share = tree.approach >= 0 && tree.approach <= 1;
+  if (!(tree.forgetting > 0 && tree.forgetting <= 1) || !share ||
+      tree.period < 1)
+    throw Error(fmt::format("online: forgetting is {}, approach {}, period "
+                            "{}; expected above 0 to 1, 0 to 1, and 1 or "
+                            "more", tree.forgetting, tree.approach,
+                            tree.period));
+}
+
 // One token, x [1,D] and y [1,O], with its E step h.
 void learn_token(OnlineTree& tree, const Expectation& h, const Matrix64& x,
                  const Matrix64& y) {
@@ -82,6 +92,7 @@ void learn(OnlineTree& tree, const ConstMatrix& x, const ConstMatrix& y) {
   validate(shape);
   validate_input(shape, x);
   validate_targets(shape, x, y);
+  validate_schedule(tree);
   for (Index t = 0; t < x.rows(); t++) {
     const Matrix64 x_t = x.row(t).cast<double>();
     const Matrix64 y_t = y.row(t).cast<double>();

@@ -54,8 +54,8 @@ double first_length(const Regression& r, TreeLink link,
   return largest > 8 ? 8 / largest : 1;
 }
 
-// Moves w by that length of `step`, or half of it, or a quarter ..., whichever first makes Q
-// rise; q is its Q. False, and w stays, if none does.
+// Moves w by that length of `step`, or half of it, or a quarter ..., whichever
+// first makes Q rise; q is its Q. False, and w stays, if none does.
 bool rise(const Regression& r, TreeLink link, const Matrix64& step,
           Matrix64& w, double& q) {
   double length = first_length(r, link, step);

@@ -101,11 +101,12 @@ TEST(MixtureTreeOnline, ForgettingFades) {
   EXPECT_NEAR(tree.forgetting, 0.9984, 0x1p-52);
 }
 
-std::string message_of(TreeLink link, double prior, float value) {
+std::string message_of(TreeLink link, double prior, float value, double forgetting = 0.99) {
   Problem p = random_problem(link, 1);
   p.y(2, 1) = value;
   try {
     OnlineTree tree = reference::online(p.tree, prior);
+    tree.forgetting = forgetting;
     learn(tree, p.x, p.y);
   } catch (const Error& error) {
     return error.what();
@@ -117,6 +118,7 @@ TEST(MixtureTreeOnline, RefusesAndSaysWhy) {
   EXPECT_NE(message_of(TreeLink::logistic, 1, 0).find("link is not identity"), std::string::npos);
   EXPECT_NE(message_of(TreeLink::identity, 0, 0).find("prior is 0"), std::string::npos);
   EXPECT_NE(message_of(TreeLink::identity, 1, INFINITY).find("y holds inf at [2,1]"), std::string::npos);
+  EXPECT_NE(message_of(TreeLink::identity, 1, 0, 0).find("forgetting is 0"), std::string::npos);
 }
 
 }  // namespace

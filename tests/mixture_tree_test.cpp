@@ -123,7 +123,7 @@ TEST(MixtureTree, PosteriorsSumToOneWithinTheirBound) {
     }
 }
 
-// A target 200 away: every density is 0 in binary32, its logarithm is not, and no posterior is 0 / 0.
+// Targets far away: every density is 0 in binary32, its logarithm is not, and no posterior is 0 / 0.
 TEST(MixtureTree, FarTargetsDoNotUnderflow) {
   const MixtureTree tree{.top = Matrix::Zero(2, 1), .lower = {Matrix::Zero(2, 1), Matrix::Zero(2, 1)},
                          .experts = {matrix({{0}}), matrix({{1}}), matrix({{-100}}), matrix({{-101}})}};
@@ -132,6 +132,9 @@ TEST(MixtureTree, FarTargetsDoNotUnderflow) {
   EXPECT_EQ(h.outer(0, 1), 0);
   EXPECT_EQ(h.inner(0, 2), 1);
   EXPECT_NEAR(h.log_likelihood[0], -199.0 * 199 / 2 - std::log(4) - 0.918938533, 0.01);
+  // A leaf whose gate is e^-200, which is 0 in binary32, and which alone explains the target.
+  const MixtureTree closed{.top = Matrix::Zero(1, 1), .lower = {matrix({{0}, {-200}})}, .experts = {matrix({{0}}), matrix({{100}})}};
+  EXPECT_EQ(posteriors(closed, matrix({{1}}), matrix({{100}})).joint(0, 1), 1);
 }
 
 TEST(MixtureTree, NoTokens) {
