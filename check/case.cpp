@@ -17,7 +17,7 @@ namespace moe::check {
 namespace {
 
 constexpr std::string_view kKeys =
-    "variant preset T D F E K shared groups kept C batch S inner priority later seed gen route";
+    "variant preset T D F E K shared groups kept C batch cap S inner priority later seed gen route";
 constexpr Index kMostOfAxis = std::numeric_limits<std::int32_t>::max();
 
 // A word of the line as messages show it: printable, not endless.
@@ -119,6 +119,8 @@ bool set(Case& c, std::string_view key, std::string_view value) {
     c.C = value == "-1" ? -1 : read_axis(key, value, 0);
   } else if (key == "batch") {
     c.batch = read_axis(key, value, 0);
+  } else if (key == "cap") {
+    c.cap = read_axis(key, value, 0);
   } else if (key == "S") {
     c.S = read_axis(key, value, 1);
   } else if (key == "inner") {
@@ -179,6 +181,7 @@ std::string Case::text() const {
   if (kept != 0) line += fmt::format(" kept={}", kept);
   if (C != -1) line += fmt::format(" C={}", C);
   if (batch != 0) line += fmt::format(" batch={}", batch);
+  if (cap != 0) line += fmt::format(" cap={}", cap);
   if (S != 1) line += fmt::format(" S={}", S);
   if (inner != 0) line += fmt::format(" inner={}", inner);
   if (priority != Priority::choice)
@@ -217,6 +220,7 @@ void validate(const Case& c) {
   if (c.K > c.E) throw Error(fmt::format("case: K={} of E={}, expected K <= E", c.K, c.E));
   if (c.batch != 0 && c.T % c.batch != 0)
     throw Error(fmt::format("case: batch={}, expected a divisor of T={}", c.batch, c.T));
+  if (c.cap < 0) throw Error(fmt::format("case: cap={}, expected 0 or more", c.cap));
   if (c.inner != 0 && c.E % c.inner != 0)
     throw Error(fmt::format("case: inner={}, expected a divisor of E={}", c.inner, c.E));
   const bool count_fits = c.groups == 0 || (c.groups <= c.E && c.E % c.groups == 0);

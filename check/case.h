@@ -53,6 +53,7 @@ struct Case {
   Index kept = 0;    ///< groups kept, 0: the preset's share, at least what K needs
   Index C = -1;      ///< places per expert: tokens it takes (expert_choice) or at most (sparse, hierarchical); -1: the preset's rule
   Index batch = 0;   ///< tokens that share places, choose or mix together; divides T; 0: all
+  Index cap = 0;     ///< experts a token may have at most (expert_choice); 0: no cap
   Index S = 1;       ///< slots per expert (soft)
   Index inner = 0;   ///< experts per group (hierarchical), a divisor of E; 0: the largest up to the square root of E
   Priority priority = Priority::choice;  ///< who takes a place first, where C says how many there are

@@ -70,6 +70,7 @@ ExpertChoiceLayer make_expert_choice(const Case& c, const CaseValues& values) {
   layer.router = values.router();
   if (preset(c.preset).router_bias) layer.bias = values.router_bias();
   layer.group = c.batch;
+  layer.most_experts = c.cap;
   const Index tokens = c.batch == 0 ? c.T : c.batch;
   layer.places = c.C >= 0 ? c.C : std::max(Index{1}, tokens * c.K / c.E);  // factor K on average
   layer.experts = make_experts(c, values);

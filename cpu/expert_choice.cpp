@@ -6,17 +6,19 @@
 #include "cpu/dispatch.h"
 #include "cpu/parallel.h"
 #include "cpu/routed.h"
+#include "reference/capped_choice.h"
 
 namespace moe::cpu {
 namespace {
 
-// Every expert's C best tokens of every group, best first: token within its group and score,
-// both [groups*E,C]. One list a task.
+// The tokens that every expert takes of every group, best first: token within its group and score,
+// both [groups*E,C].
 struct Lists {
   IntMatrix selected;
   Matrix weights;
 };
 
+// Every expert's C best tokens. One list a task.
 Lists choose(const Matrix& s, Index group, Index C, int threads) {
   const Index E = s.cols();
   const Index groups = s.rows() == 0 ? 0 : s.rows() / group;
@@ -32,6 +34,23 @@ Lists choose(const Matrix& s, Index group, Index C, int threads) {
   return lists;
 }
 
+// At most so many experts a token. One group a task: within it, one exchange follows the other.
+Lists choose_capped(const Matrix& s, Index group, Index C, Index most_experts, int threads) {
+  const Index E = s.cols();
+  const Index groups = s.rows() == 0 ? 0 : s.rows() / group;
+  Lists lists{IntMatrix(groups * E, C), Matrix::Zero(groups * E, C)};
+  parallel_for(threads, groups, [&](Index g, int) {
+    const auto own = s.middleRows(g * group, group);
+    lists.selected.middleRows(g * E, E) = capped_choice(own, C, most_experts);
+    for (Index e = 0; e < E; e++)
+      for (Index c = 0; c < C; c++) {
+        const Index i = lists.selected(g * E + e, c);
+        if (i >= 0) lists.weights(g * E + e, c) = own(i, e);
+      }
+  });
+  return lists;
+}
+
 }  // namespace
 
 PreparedExpertChoice prepare(const ExpertChoiceLayer& layer) {
@@ -41,6 +60,7 @@ PreparedExpertChoice prepare(const ExpertChoiceLayer& layer) {
                                                  .bias = {},
                                                  .places = layer.places,
                                                  .group = layer.group,
+                                                 .most_experts = layer.most_experts,
                                                  .experts = without_weights(layer.experts),
                                                  .shared = {},
                                                  .nonfinite = layer.nonfinite}),
@@ -65,6 +85,7 @@ Routing slots_of_tokens(const IntMatrix& selected, const Matrix& s, Index group)
     const Index first = row / E * group;  // token of this row's group
     const Index e = row % E;
     for (Index c = 0; c < selected.cols(); c++) {
+      if (selected(row, c) < 0) continue;  // an empty slot
       const Index t = first + selected(row, c);
       routing.selected(t, e) = static_cast<std::int32_t>(e);
       routing.weights(t, e) = s(t, e);
@@ -84,7 +105,10 @@ Matrix expert_choice(const PreparedExpertChoice& layer, const ConstMatrix& x, Tr
   record(trace, "logits", logits);
   const Matrix s = all_scores(Score::softmax, logits, threads);
   record(trace, "scores", s);
-  const Lists lists = choose(s, group, std::min(layer.outline->places, group), threads);
+  const Index C = std::min(layer.outline->places, group);
+  const Index cap = layer.outline->most_experts;
+  const Lists lists = cap > 0 && cap < E ? choose_capped(s, group, C, cap, threads)
+                                         : choose(s, group, C, threads);
   record(trace, "selected", lists.selected);
   record(trace, "weights", lists.weights);
 

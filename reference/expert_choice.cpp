@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reference/capped_choice.h"
 #include "reference/linear.h"
 #include "reference/routed.h"
 
@@ -20,6 +21,23 @@ Matrix all_scores(const Matrix& logits) {
   return s;
 }
 
+// The tokens that each expert takes of one group, best first; s [tokens,E],
+// returns [E,C].
+IntMatrix choose(const ConstMatrix& s, Index C, Index most_experts) {
+  const Index E = s.cols();
+  if (most_experts > 0 && most_experts < E)
+    return capped_choice(s, C, most_experts);
+  IntMatrix lists(E, C);
+  for (Index e = 0; e < E; e++) {
+    std::vector<float> column;  // scores of the group's tokens for e
+    for (Index i = 0; i < s.rows(); i++) column.push_back(s(i, e));
+    const std::vector<Index> best = top_k(column, C);
+    for (Index c = 0; c < C; c++)
+      lists(e, c) = static_cast<std::int32_t>(best[std::size_t(c)]);
+  }
+  return lists;
+}
+
 }  // namespace
 
 Routing slots_of_tokens(const IntMatrix& selected, const Matrix& s,
@@ -31,6 +49,7 @@ Routing slots_of_tokens(const IntMatrix& selected, const Matrix& s,
     const Index first = row / E * group;  // token of this row's group
     const Index e = row % E;
     for (Index c = 0; c < selected.cols(); c++) {
+      if (selected(row, c) < 0) continue;  // an empty slot
       const Index t = first + selected(row, c);
       routing.selected(t, e) = static_cast<std::int32_t>(e);
       routing.weights(t, e) = s(t, e);
@@ -55,16 +74,15 @@ Matrix expert_choice(const ExpertChoiceLayer& layer, const ConstMatrix& x,
   record(trace, "scores", s);
 
   IntMatrix selected(groups * E, C);
-  Matrix weights(groups * E, C);
+  Matrix weights = Matrix::Zero(groups * E, C);
   for (Index g = 0; g < groups; g++) {
+    const Matrix own = s.middleRows(g * size, size);
+    const IntMatrix lists = choose(own, C, layer.most_experts);  // [E,C]
     for (Index e = 0; e < E; e++) {
-      std::vector<float> column;  // scores of the group's tokens for e
-      for (Index i = 0; i < size; i++) column.push_back(s(g * size + i, e));
-      const std::vector<Index> best = top_k(column, C);
       for (Index c = 0; c < C; c++) {
-        const Index i = best[std::size_t(c)];
-        selected(g * E + e, c) = static_cast<std::int32_t>(i);
-        weights(g * E + e, c) = column[std::size_t(i)];
+        const Index i = lists(e, c);
+        selected(g * E + e, c) = lists(e, c);
+        if (i >= 0) weights(g * E + e, c) = own(i, e);
       }
     }
   }

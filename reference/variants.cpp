@@ -91,6 +91,9 @@ void validate(const ExpertChoiceLayer& layer) {
   if (layer.places < 0)
     throw Error(fmt::format("experts take C={} tokens, expected 0 or more",
                             layer.places));
+  if (layer.most_experts < 0)
+    throw Error(fmt::format("{} experts per token at most, expected 1 or "
+                            "more, or 0 for no cap", layer.most_experts));
   expect_group(layer.group);
   if (finite) checks::expect_finite("router", layer.router);
   if (finite) checks::expect_finite("bias", layer.bias);

@@ -21,6 +21,7 @@ struct ExpertChoiceLayer {
   Vector bias;    ///< [E] added to the logits, or empty
   Index places = 1;  ///< C, tokens that an expert takes from each group
   Index group = 0;   ///< tokens it chooses among; 0: the whole batch
+  Index most_experts = 0;  ///< b, experts per token at most; 0: no cap
   Experts experts;   ///< [E]
   std::optional<Shared> shared;  ///< what every token visits besides
   NonFinite nonfinite = NonFinite::refuse;  ///< checked before computing

@@ -108,6 +108,33 @@ TEST_P(Laws, ExpertChoiceLoadsAreExact) {
   EXPECT_GT(dependent, 0);
 }
 
+// With a cap no token has more experts than that, and as many slots are filled as the sizes allow; one of E or more is none.
+TEST_P(Laws, CapsOnExpertsPerTokenHold) {
+  int bound = 0;  // choices that the cap changed
+  for (const char* family : {"normal", "wild", "exact"})
+    for (const Index C : {Index{0}, Index{2}, Index{5}, Index{8}})
+      for (const Index cap : {Index{1}, Index{2}, Index{3}, Index{4}, Index{9}}) {
+        Case c = parse_case(std::string("variant=expert_choice preset=expert_choice T=16 D=9 F=6 E=4 K=1 batch=8 gen=") + family);
+        c.C = C;
+        const Pass without = run_case(tier(), c);
+        c.cap = cap;
+        const Pass pass = run_case(tier(), c);
+        const bool same = same_trace(without.trace, pass.trace, tier().name, c.text());
+        if (cap >= 4) {
+          EXPECT_TRUE(same && same_bits(without.y, pass.y)) << c.text();
+        }
+        bound += same ? 0 : 1;
+        const IntMatrix positions = int_stage(pass.trace, "positions");
+        for (Index g = 0; g < 2; g++) {
+          const auto taken = positions.middleRows(8 * g, 8).array() >= 0;
+          EXPECT_LE(taken.rowwise().count().maxCoeff(), cap) << c.text();
+          EXPECT_LE(taken.colwise().count().maxCoeff(), C) << c.text();
+          EXPECT_EQ(taken.count(), std::min(4 * C, 8 * std::min(cap, Index{4}))) << c.text();
+        }
+      }
+  EXPECT_GT(bound, 10);
+}
+
 // Tokens that nobody takes get exactly +0.
 TEST_P(Laws, ATokenNobodyTakesGetsZero) {
   const Case c = parse_case("variant=expert_choice preset=expert_choice T=16 D=5 F=4 E=2 K=1 C=2 seed=9");

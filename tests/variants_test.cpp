@@ -45,6 +45,7 @@ Case random_case(std::string_view variant, std::string_view preset, std::uint64_
   c.route.kind = pick(random, {check::Route::Kind::uniform, check::Route::Kind::skew, check::Route::Kind::one,
                                check::Route::Kind::empty});
   if (c.route.kind == check::Route::Kind::skew) c.route.exponent = 1;
+  if (variant == "expert_choice") c.cap = pick(random, {Index{0}, Index{0}, Index{1}, Index{2}, Index{3}, Index{40}});
   const GroupLimit limit = check::group_limit(c);
   if (limit.kept * (c.E / limit.count) < c.K) c.K = limit.kept * (c.E / limit.count);
   return c;

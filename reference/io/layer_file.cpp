@@ -44,6 +44,7 @@ ExpertChoiceLayer read_expert_choice(LayerInputs& in, const LayerMeta& meta,
   layer.router = in.matrix("router_w", E, D);
   layer.bias = in.vector("router_b", E);
   layer.places = meta.places;
+  layer.most_experts = meta.most_experts;
   layer.group = in.tokens_of_group();
   layer.experts = read_experts(in, meta.activation, E, D);
   return layer;

@@ -144,6 +144,7 @@ LayerMeta read_layer_meta(const ArrayTable& arrays) {
       break;
     case 3:
       result.places = meta.count("capacity");
+      result.most_experts = meta.whole("max_experts_per_token", 0, true);
       break;
     case 4:
       read_soft(meta, result);

@@ -16,6 +16,7 @@ struct LayerMeta {
   RouterConfig router;
   std::optional<Capacity> capacity;  ///< of the kinds that have one
   Index places = 0;                  ///< C of expert_choice
+  Index most_experts = 0;            ///< its cap on a token's experts
   SoftNormalisation soft = SoftNormalisation::none;  ///< of soft
   Activation activation;  ///< gated or not is the arrays' to say
   SharedKind shared = SharedKind::none;

@@ -47,6 +47,8 @@ TEST(CaseLine, RoundTrip) {
         "variant=sparse preset=deepseek_v3 T=0 D=1 F=1 E=16 K=4 shared=5 groups=4 kept=2 "
         "seed=0xffffffffffffffff gen=exact route=one",
         "variant=sparse preset=llama4 T=1 D=2 F=3 E=1 K=1 seed=0x0 gen=normal route=uniform",
+        "variant=expert_choice preset=expert_choice T=8 D=2 F=3 E=4 K=2 C=3 batch=4 cap=2 seed=0x1 "
+        "gen=normal route=uniform",
         "variant=sparse preset=gpt_oss T=1 D=2 F=3 E=8 K=1 seed=0x1 gen=normal route=empty"}) {
     const Case c = parse_case(line);
     EXPECT_EQ(c.text(), line);
@@ -97,6 +99,7 @@ TEST(CaseLine, ErrorsNameTheWord) {
       {"C=-2", "C is '-2', expected an integer from 0"},
       {"T=5 batch=2", "batch=2, expected a divisor of T=5"},
       {"E=8 inner=3", "inner=3, expected a divisor of E=8"},
+      {"cap=-1", "cap is '-1', expected an integer from 0"},
       {"S=0", "S is '0', expected an integer from 1"},
       {"gen=gaussian", "gen is 'gaussian', expected exact, normal or wild"},
       {"route=skew", "route is 'skew', expected uniform, skew:EXPONENT"},

@@ -53,6 +53,27 @@ TEST(CpuExpertChoice, EverySizeHasTheReferencesBits) {
   EXPECT_EQ(count, 12 * 3 * 3 * 5);
 }
 
+// Caps that bind, that leave slots empty, that change nothing; ties and NaN among the scores.
+TEST(CpuExpertChoice, CappedChoicesHaveTheReferencesBits) {
+  Draw draw(77);
+  int count = 0;
+  for (const auto& [T, group] : {std::array<Index, 2>{0, 0}, {0, 4}, {1, 0}, {7, 0}, {33, 11}, {32, 8}})
+    for (const Index E : {1, 3, 7})
+      for (const Index C : {Index{0}, Index{1}, Index{3}, T + 7})
+        for (const Index cap : {1, 2, 3, 40}) {
+          ExpertChoiceLayer layer = make_expert_choice(draw, 5, 9, E, C, group);
+          layer.most_experts = cap;
+          layer.nonfinite = NonFinite::allow;
+          Matrix x = draw.matrix(T, 5);
+          if (count % 3 == 0) layer.router.setZero();
+          if (count % 4 == 0 && T > 2) x(2, 3) = NAN;
+          if (count++ % 5 == 0) layer.shared = Shared{{}, make_ffn(draw, 3, 5, true, false), {}};
+          const auto name = fmt::format("T={} group={} E={} C={} cap={}", T, group, E, C, cap);
+          ASSERT_NO_FATAL_FAILURE(expect_same_layer(layer, x, name));
+        }
+  EXPECT_EQ(count, 6 * 3 * 4 * 4);
+}
+
 TEST(CpuExpertChoice, TiesGoToTheEarlierToken) {
   Draw draw(72);
   ExpertChoiceLayer layer = make_expert_choice(draw, 5, 7, 3, 2, 4);
@@ -96,12 +117,14 @@ TEST(CpuExpertChoice, UnpackingGivesTheSameBits) {
   ExpertChoiceLayer layer = make_expert_choice(draw, 19, 35, 5, 3, 4);
   layer.bias = draw.vector(5);
   layer.shared = Shared{{}, make_ffn(draw, 3, 19, true, true), draw.matrix(1, 19)};
+  layer.most_experts = 2;
   layer.nonfinite = NonFinite::allow;
   const ExpertChoiceLayer back = cpu::unpack(cpu::prepare(layer));
   EXPECT_TRUE(same_bits(layer.router, back.router));
   EXPECT_TRUE(same_bits(layer.bias, back.bias));
   EXPECT_EQ(back.places, 3);
   EXPECT_EQ(back.group, 4);
+  EXPECT_EQ(back.most_experts, 2);
   EXPECT_TRUE(same_experts(layer.experts, back.experts));
   ASSERT_TRUE(back.shared.has_value());
   EXPECT_TRUE(same_bits(layer.shared->gate, back.shared->gate));
@@ -126,6 +149,10 @@ TEST(CpuExpertChoice, RefusesWhatTheReferenceRefuses) {
       refusal([&] { (void)reference::expert_choice(layer, draw.matrix(6, 9)); });
   EXPECT_NE(words, "accepted");
   EXPECT_EQ(words, refusal([&] { (void)cpu::prepare(layer); }));
+  layer.places = 2;
+  layer.most_experts = -1;
+  EXPECT_EQ(refusal([&] { (void)cpu::prepare(layer); }),
+            "-1 experts per token at most, expected 1 or more, or 0 for no cap");
 }
 
 }  // namespace

@@ -51,11 +51,31 @@ TEST(CudaExpertChoice, LargeGroupsAndManyExperts) {
   }
 }
 
+// Caps that bind, that leave slots empty, that change nothing; tokens that tie, NaN.
+TEST(CudaExpertChoice, CappedChoicesHaveTheReferencesBits) {
+  Draw draw(95);
+  for (const auto& [T, group] : {std::array<Index, 2>{0, 0}, {1, 0}, {7, 0}, {12, 4}, {33, 11}})
+    for (const Index C : {Index{0}, Index{1}, Index{3}, T + 2})
+      for (const Index cap : {1, 2, 3})
+        for (const Index E : {1, 3, 5}) {
+          ExpertChoiceLayer layer = make_expert_choice(draw, 5, 4, E, E == 3);
+          layer.places = C;
+          layer.group = group;
+          layer.most_experts = cap;
+          Matrix x = with_ties(draw.matrix(T, 5));
+          if (C == 3) x = with_nan(x);
+          expect_same_pass(reference::expert_choice, cuda::expert_choice, layer,
+                           cuda::prepare(layer), x,
+                           fmt::format("T={} group={} C={} E={} cap={}", T, group, C, E, cap));
+        }
+}
+
 TEST(CudaExpertChoice, UnpackingGivesTheSameLayer) {
   Draw draw(93);
   ExpertChoiceLayer layer = make_expert_choice(draw, 6, 7, 3, true);
   layer.places = 4;
   layer.group = 5;
+  layer.most_experts = 2;
   const ExpertChoiceLayer back = cuda::unpack(cuda::prepare(layer));
   EXPECT_TRUE(same_bits(layer.router, back.router));
   EXPECT_TRUE(same_bits(layer.bias, back.bias));
@@ -64,6 +84,7 @@ TEST(CudaExpertChoice, UnpackingGivesTheSameLayer) {
   EXPECT_TRUE(same_bits(layer.shared->gate, back.shared->gate));
   EXPECT_EQ(layer.places, back.places);
   EXPECT_EQ(layer.group, back.group);
+  EXPECT_EQ(layer.most_experts, back.most_experts);
   EXPECT_EQ(layer.nonfinite, back.nonfinite);
 }
 
@@ -78,6 +99,9 @@ TEST(CudaExpertChoice, RefusesWhatTheReferenceRefuses) {
   EXPECT_THROW(cuda::expert_choice(prepared, Matrix::Zero(6, 5)), Error);
   EXPECT_THROW(cuda::expert_choice(prepared, with_nan(Matrix::Zero(3, 4))), Error);
   layer.places = -1;
+  EXPECT_THROW(cuda::prepare(layer), Error);
+  layer.places = 1;
+  layer.most_experts = -1;
   EXPECT_THROW(cuda::prepare(layer), Error);
 }
 

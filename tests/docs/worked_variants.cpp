@@ -100,9 +100,22 @@ std::string expert_choice_example() {
     cells.push_back(row(with, "output", 3));
     places.row(cells);
   }
+  text += places.text() + "\n**A cap on the experts of a token.** C = 2; `most_experts` 0 is no cap.\n\n";
+  Table caps({"most_experts", "expert 0 takes", "expert 1 takes", "expert 2 takes", "tokens nobody takes", "output of token 3"});
+  for (Index b = 0; b <= 2; b++) {
+    ExpertChoiceLayer capped = l;
+    capped.most_experts = b;
+    Recording with;
+    reference::expert_choice(capped, small_tokens(), &with);
+    std::vector<std::string> cells{number(b)};
+    for (Index e = 0; e < 3; e++) cells.push_back(row(with, "selected", e));
+    cells.push_back(left_out(with));
+    cells.push_back(row(with, "output", 3));
+    caps.row(cells);
+  }
   Recording alone;
   reference::expert_choice(l, small_tokens().topRows(2), &alone);
-  return text + places.text() +
+  return text + caps.text() +
          fmt::format("\nWith tokens 0 and 1 alone and C = 2 every expert takes both, and token 0 gets {}: not what it gets above, {}.\n",
                      row(alone, "output", 0), row(trace, "output", 0));
 }

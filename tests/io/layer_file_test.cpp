@@ -288,6 +288,18 @@ TEST(LayerFile, RefusesArraysThatDoNotFit) {
   EXPECT_EQ(std::get<SparseLayer>(shared.with("in.sh_router", {1, 3}, 9).read().layer).shared->gate(0, 2), 9);
 }
 
+TEST(LayerFile, ExpertChoiceMayCapTheExpertsOfAToken) {
+  Draft draft;
+  draft.meta = R"("kind":"expert_choice","capacity":1,"act":"silu")";
+  EXPECT_EQ(std::get<ExpertChoiceLayer>(draft.read().layer).most_experts, 0);
+  draft.saying(R"("max_experts_per_token":2)");
+  EXPECT_EQ(std::get<ExpertChoiceLayer>(draft.read().layer).most_experts, 2);
+  for (const char* wrong : {"0", "-1", "1.5", "\"two\""}) {
+    draft.meta = std::string(R"("kind":"expert_choice","capacity":1,"act":"silu","max_experts_per_token":)") + wrong;
+    expect_refused(draft, {"meta key max_experts_per_token", "a whole number from 1", "found"});
+  }
+}
+
 TEST(LayerFile, RefusesAxesOfZeroThatHideALie) {
   Draft draft;
   draft.with("in.router_w", {Index{1} << 60, 0}).with("in.x", {1, 0});
