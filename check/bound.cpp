@@ -80,13 +80,25 @@ std::vector<Index> choice_of(const SparseLayer& layer, const IntMatrix& selected
   return S;
 }
 
+// The derivation covers networks whose every slot is used, and a shared expert that is added.
+void expect_bounded(const SparseLayer& layer) {
+  const Router& router = layer.router;
+  if (layer.capacity || router.config.later != LaterSlots::all)
+    throw Error("bound: expected a layer whose every slot is used, found one that drops some");
+  const bool ranked = router.config.choice == Choice::top_k && router.input_gain.size() == 0 &&
+                      router.expert_scale.size() == 0;
+  const bool added = !layer.shared || layer.shared->join == SharedJoin::added;
+  if (!ranked || !added || layer.latent || layer.residual || layer.experts.identities != 0)
+    throw Error("bound: expected networks chosen by score and an added shared expert, found a layer "
+                "with more");
+}
+
 }  // namespace
 
 Bounded bound(const SparseLayer& layer, const ConstMatrix& x, const IntMatrix& selected) {
   validate(layer);
   validate_input(layer, x);
-  if (layer.capacity || layer.router.config.later != LaterSlots::all)
-    throw Error("bound: expected a layer whose every slot is used, found one that drops some");
+  expect_bounded(layer);
   const LayerSizes size = sizes(layer);
   const Index T = x.rows();
   const Index K = size.chosen;

@@ -17,7 +17,8 @@ namespace moe::check {
 namespace {
 
 constexpr std::string_view kKeys =
-    "variant preset T D F E K shared groups kept C batch cap S inner priority later seed gen route";
+    "variant preset T D F E K shared groups kept C batch cap S inner priority later training seed gen "
+    "route";
 constexpr Index kMostOfAxis = std::numeric_limits<std::int32_t>::max();
 
 // A word of the line as messages show it: printable, not endless.
@@ -50,7 +51,7 @@ constexpr std::string_view kVariants[] = {"sparse", "dense", "expert_choice", "s
                                           "hierarchical"};
 // In the order of the enumerators.
 constexpr std::string_view kPriorities[] = {"choice", "token", "score", "confidence"};
-constexpr std::string_view kLaterSlots[] = {"all", "none", "above_threshold", "until_mass"};
+constexpr std::string_view kLaterSlots[] = {"all", "none", "above_threshold", "until_mass", "random"};
 
 std::size_t read_word(std::string_view key, std::string_view value,
                       std::span<const std::string_view> words) {
@@ -129,6 +130,9 @@ bool set(Case& c, std::string_view key, std::string_view value) {
     c.priority = static_cast<Priority>(read_word(key, value, kPriorities));
   } else if (key == "later") {
     c.later = static_cast<LaterSlots>(read_word(key, value, kLaterSlots));
+  } else if (key == "training") {
+    if (value != "0" && value != "1") fail(key, value, "0 or 1");
+    c.training = value == "1";
   } else if (key == "seed") {
     c.seed = read_seed(value);
   } else if (key == "gen") {
@@ -171,6 +175,10 @@ Index divided_up(Index a, Index b) {
   return (a + b - 1) / b;
 }
 
+bool is_balanced(const Case& c) {
+  return c.variant == "sparse" && preset(c.preset).router.choice == Choice::balanced;
+}
+
 }  // namespace
 
 std::string Case::text() const {
@@ -188,6 +196,7 @@ std::string Case::text() const {
     line += fmt::format(" priority={}", kPriorities[static_cast<std::size_t>(priority)]);
   if (later != LaterSlots::all)
     line += fmt::format(" later={}", kLaterSlots[static_cast<std::size_t>(later)]);
+  if (training) line += " training=1";
   return line + fmt::format(" seed={:#x} gen={} route={}", seed, name_of(family), name_of(route));
 }
 
@@ -209,6 +218,7 @@ Case parse_case(std::string_view line) {
   }
   if (seen.empty()) throw Error("case: empty line, expected key=value words");
   if (!seen.contains("variant")) c.variant = preset(c.preset).variant;
+  if (!seen.contains("K") && is_balanced(c)) c.K = 1;
   validate(c);
   return c;
 }
@@ -217,6 +227,8 @@ void validate(const Case& c) {
   if (c.T < 0 || c.D < 1 || c.F < 1 || c.E < 1 || c.K < 1 || c.shared < 0)
     throw Error(fmt::format("case: T={} D={} F={} E={} K={}, expected T >= 0, others >= 1", c.T,
                             c.D, c.F, c.E, c.K));
+  if (c.K != 1 && is_balanced(c))
+    throw Error(fmt::format("case: K={}, expected 1 as {} divides tokens evenly", c.K, c.preset));
   if (c.K > c.E) throw Error(fmt::format("case: K={} of E={}, expected K <= E", c.K, c.E));
   if (c.batch != 0 && c.T % c.batch != 0)
     throw Error(fmt::format("case: batch={}, expected a divisor of T={}", c.batch, c.T));

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reference/batch.h"
 #include "reference/variants.h"
 
 namespace moe::check {
@@ -57,7 +58,8 @@ struct Case {
   Index S = 1;       ///< slots per expert (soft)
   Index inner = 0;   ///< experts per group (hierarchical), a divisor of E; 0: the largest up to the square root of E
   Priority priority = Priority::choice;  ///< who takes a place first, where C says how many there are
-  LaterSlots later = LaterSlots::all;    ///< which slots after the first are used
+  LaterSlots later = LaterSlots::all;    ///< which slots after the first are used; all: the preset's
+  bool training = false;                 ///< the noise of training, the balance of BASE
   std::uint64_t seed = 1;          ///< of all numbers
   Family family = Family::normal;  ///< `gen=` in the line
   Route route;                     ///< `route=` in the line
@@ -84,6 +86,10 @@ Layer make_layer(const Case& c);
 SparseLayer make_sparse_layer(const Case& c);
 /// Its tokens, x [T,D]. Row t does not depend on T.
 Matrix make_tokens(const Case& c);
+/// What else its call says: token ids [T] and where draws come from. Id t does not depend on T.
+Batch make_batch(const Case& c);
+/// Rows of a router's table of token ids.
+inline constexpr Index kVocabulary = 61;
 
 /// The limit to expert groups that the case comes to: count divides E, kept groups hold at least K experts.
 GroupLimit group_limit(const Case& c);

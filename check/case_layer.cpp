@@ -13,9 +13,15 @@ constexpr std::uint64_t kOuterSeed = 0x9e3779b97f4a7c15u;
 // Parts of the scores' sum after which later=until_mass stops; the threshold of above_threshold.
 constexpr float kLaterThreshold = 0.25F;
 
+// How many of the case's experts compute nothing: the preset's share.
+Index identities(const Case& c) {
+  const Preset& row = preset(c.preset);
+  return row.variant == c.variant ? c.E * row.identities / row.published.experts : 0;
+}
+
 Experts make_experts(const Case& c, const CaseValues& values) {
-  Experts experts{values.activation(), {}};
-  for (Index e = 0; e < c.E; e++)
+  Experts experts{values.activation(), {}, identities(c)};
+  for (Index e = 0; e < c.E - experts.identities; e++)
     experts.ffn.push_back(values.network(static_cast<std::uint32_t>(e), c.F, values.activation(),
                                          preset(c.preset).expert_biases));
   return experts;
@@ -28,6 +34,15 @@ std::optional<Shared> make_shared(const Case& c, const CaseValues& values) {
   shared.ffn = values.network(kSharedExpert, c.shared == 0 ? c.F : c.shared, shared.activation,
                               row.expert_biases);
   if (row.shared == SharedKind::sigmoid_gated) shared.gate = values.shared_gate();
+  if (row.shared == SharedKind::blended) {
+    shared.gate = values.shared_gate();
+    shared.join = SharedJoin::blended;
+  }
+  if (row.shared == SharedKind::weighed) {
+    shared.gate = values.shared_gate(2);
+    shared.join = SharedJoin::weighed;
+    if (row.expert_biases) shared.gate_bias = values.shared_gate(2).leftCols(1);
+  }
   return shared;
 }
 
@@ -54,15 +69,44 @@ Router make_router(const Case& c, const CaseValues& values) {
     router.config.later = c.later;
     router.config.later_threshold = kLaterThreshold;
   }
+  const bool later_random = router.config.later == LaterSlots::random;
+  if (later_random && row.router.later != LaterSlots::random) router.config.later_threshold = 0.5F;
+  if (row.router.choice == Choice::table) router.table = values.table();
+  if (row.unscored) {
+    router.weight.resize(0, c.D);
+    router.unscored = c.E;
+    router.config.later = LaterSlots::all;
+    return router;
+  }
   router.weight = values.router();
+  if (row.input_norm) router.input_gain = values.input_gain();
+  if (row.expert_scale) router.expert_scale = values.expert_scale();
+  if (row.router.noise_kind == Noise::learned_gaussian) router.noise_weight = values.noise_weight();
   if (row.router_bias) router.bias = values.router_bias();
   if (row.router.key == SelectionKey::score_plus_bias)
     router.selection_bias = values.selection_bias();
   return router;
 }
 
+// The same router as the other variants can use it, which rank scores and draw nothing.
+Router make_plain_router(const Case& c, const CaseValues& values) {
+  Router router = make_router(c, values);
+  RouterConfig& config = router.config;
+  config.choice = Choice::top_k;
+  if (config.raw_weight == RawWeight::one) config.raw_weight = RawWeight::score;
+  if (router.unscored != 0) router.weight = values.router();
+  router.unscored = 0;
+  router.table.resize(0, 0);
+  return router;
+}
+
 DenseLayer make_dense(const Case& c, const CaseValues& values) {
-  return {make_router(c, values), make_experts(c, values), make_shared(c, values)};
+  Router gate = make_plain_router(c, values);
+  gate.config.noise_kind = Noise::none;
+  gate.noise_weight.resize(0, 0);
+  gate.input_gain.resize(0);
+  gate.expert_scale.resize(0);
+  return {gate, make_experts(c, values), make_shared(c, values)};
 }
 
 ExpertChoiceLayer make_expert_choice(const Case& c, const CaseValues& values) {
@@ -108,8 +152,8 @@ HierarchicalLayer make_hierarchical(const Case& c, const CaseValues& values) {
   outer.groups = outer.kept = outer.inner = 0;
   outer.seed = c.seed ^ kOuterSeed;
   HierarchicalLayer layer;
-  layer.outer = make_router(outer, CaseValues(outer));
-  const Router all = make_router(c, values);
+  layer.outer = make_plain_router(outer, CaseValues(outer));
+  const Router all = make_plain_router(c, values);
   for (Index i = 0; i < E1; i++) {
     Router router{layer.outer.config, all.weight.middleRows(i * E2, E2), {}, {}};
     router.config.chosen = std::min(c.K, E2);
@@ -117,6 +161,9 @@ HierarchicalLayer make_hierarchical(const Case& c, const CaseValues& values) {
     if (all.bias.size() != 0) router.bias = all.bias.segment(i * E2, E2);
     if (all.selection_bias.size() != 0)
       router.selection_bias = all.selection_bias.segment(i * E2, E2);
+    router.input_gain = all.input_gain;
+    if (all.expert_scale.size() != 0) router.expert_scale = all.expert_scale.segment(i * E2, E2);
+    if (all.noise_weight.size() != 0) router.noise_weight = all.noise_weight.middleRows(i * E2, E2);
     layer.inner.push_back(std::move(router));
   }
   layer.outer_capacity = layer.inner_capacity = make_capacity(c);
@@ -132,8 +179,15 @@ SparseLayer make_sparse_layer(const Case& c) {
   SparseLayer layer;
   layer.router = make_router(c, values);
   layer.capacity = make_capacity(c);
-  layer.experts = make_experts(c, values);
   layer.shared = make_shared(c, values);
+  const Preset& row = preset(c.preset);
+  layer.residual = row.residual;
+  Case narrow = c;
+  if (row.latent != 0) {  // the preset's share of D
+    narrow.D = std::max(Index{1}, c.D * row.latent / row.published.width);
+    layer.latent = values.latent(narrow.D, CaseValues(narrow));
+  }
+  layer.experts = make_experts(narrow, CaseValues(narrow));
   return layer;
 }
 

@@ -298,13 +298,16 @@ Ffn CaseValues::network(std::uint32_t expert, Index F, const Activation& activat
   return ffn;
 }
 
-Matrix CaseValues::shared_gate() const {
-  Matrix gate(1, case_.D);
-  for (Index d = 0; d < case_.D; d++)
-    gate(0, d) = case_.family == Family::exact
-                     ? sign_or_zero(word(Purpose::shared_gate, kSharedExpert, std::uint64_t(d))) *
-                           router_unit()
-                     : weight(Purpose::shared_gate, kSharedExpert, 0, d, case_.D);
+Matrix CaseValues::shared_gate(Index rows) const {
+  Matrix gate(rows, case_.D);
+  for (Index r = 0; r < rows; r++)
+    for (Index d = 0; d < case_.D; d++) {
+      const auto element = static_cast<std::uint64_t>(r * case_.D + d);
+      gate(r, d) = case_.family == Family::exact
+                       ? sign_or_zero(word(Purpose::shared_gate, kSharedExpert, element)) *
+                             router_unit()
+                       : weight(Purpose::shared_gate, kSharedExpert, r, d, case_.D);
+    }
   return gate;
 }
 

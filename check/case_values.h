@@ -49,6 +49,13 @@ enum class Purpose : std::uint32_t {
   up_bias,
   down_bias,
   shared_gate,
+  input_gain,
+  noise_weight,
+  expert_scale,
+  table,
+  token_id,
+  latent_down,
+  latent_up,
   special = 0x200,  ///< added to the purpose of a weight: what is odd about it
 };
 
@@ -72,8 +79,16 @@ class CaseValues {
   /// One network, [F,D] and [D,F]; `expert` its index or kSharedExpert. Biases are drawn if
   /// `biases`.
   Ffn network(std::uint32_t expert, Index F, const Activation& activation, bool biases) const;
-  /// Shared expert's gate [1,D].
-  Matrix shared_gate() const;
+  /// Shared expert's gate [rows,D].
+  Matrix shared_gate(Index rows = 1) const;
+  /// Gain of the router's input norm [D], weights of its noise [E,D], scales of its experts [E]
+  /// and the experts of token ids [kVocabulary,K].
+  Vector input_gain() const;
+  Matrix noise_weight() const;
+  Vector expert_scale() const;
+  IntMatrix table() const;
+  /// The latent space of that width; `narrow` draws the experts in it.
+  Latent latent(Index L, const CaseValues& narrow) const;
   /// The preset's activation, its limit moved for family exact.
   Activation activation() const;
 

@@ -22,39 +22,47 @@ namespace moe::check {
 namespace {
 
 struct RunReference {
-  Matrix operator()(const SparseLayer& l, const ConstMatrix& x, Trace* trace) const {
-    return reference::sparse(l, x, trace);
+  Matrix operator()(const SparseLayer& l, const ConstMatrix& x, Trace* trace,
+                    const Batch& batch) const {
+    return reference::sparse(l, x, trace, batch);
   }
-  Matrix operator()(const DenseLayer& l, const ConstMatrix& x, Trace* trace) const {
+  Matrix operator()(const DenseLayer& l, const ConstMatrix& x, Trace* trace, const Batch&) const {
     return reference::dense(l, x, trace);
   }
-  Matrix operator()(const ExpertChoiceLayer& l, const ConstMatrix& x, Trace* trace) const {
+  Matrix operator()(const ExpertChoiceLayer& l, const ConstMatrix& x, Trace* trace,
+                    const Batch&) const {
     return reference::expert_choice(l, x, trace);
   }
-  Matrix operator()(const SoftLayer& l, const ConstMatrix& x, Trace* trace) const {
+  Matrix operator()(const SoftLayer& l, const ConstMatrix& x, Trace* trace, const Batch&) const {
     return reference::soft(l, x, trace);
   }
-  Matrix operator()(const HierarchicalLayer& l, const ConstMatrix& x, Trace* trace) const {
-    return reference::hierarchical(l, x, trace);
+  Matrix operator()(const HierarchicalLayer& l, const ConstMatrix& x, Trace* trace,
+                    const Batch& batch) const {
+    return reference::hierarchical(l, x, trace, batch);
   }
 };
 
 struct RunCpu {
   int threads;
-  Matrix operator()(const cpu::PreparedSparse& l, const ConstMatrix& x, Trace* trace) const {
-    return cpu::sparse(l, x, trace, threads);
+  Matrix operator()(const cpu::PreparedSparse& l, const ConstMatrix& x, Trace* trace,
+                    const Batch& batch) const {
+    return cpu::sparse(l, x, trace, threads, batch);
   }
-  Matrix operator()(const cpu::PreparedDense& l, const ConstMatrix& x, Trace* trace) const {
+  Matrix operator()(const cpu::PreparedDense& l, const ConstMatrix& x, Trace* trace,
+                    const Batch&) const {
     return cpu::dense(l, x, trace, threads);
   }
-  Matrix operator()(const cpu::PreparedExpertChoice& l, const ConstMatrix& x, Trace* trace) const {
+  Matrix operator()(const cpu::PreparedExpertChoice& l, const ConstMatrix& x, Trace* trace,
+                    const Batch&) const {
     return cpu::expert_choice(l, x, trace, threads);
   }
-  Matrix operator()(const cpu::PreparedSoft& l, const ConstMatrix& x, Trace* trace) const {
+  Matrix operator()(const cpu::PreparedSoft& l, const ConstMatrix& x, Trace* trace,
+                    const Batch&) const {
     return cpu::soft(l, x, trace, threads);
   }
-  Matrix operator()(const cpu::PreparedHierarchical& l, const ConstMatrix& x, Trace* trace) const {
-    return cpu::hierarchical(l, x, trace, threads);
+  Matrix operator()(const cpu::PreparedHierarchical& l, const ConstMatrix& x, Trace* trace,
+                    const Batch& batch) const {
+    return cpu::hierarchical(l, x, trace, threads, batch);
   }
 };
 

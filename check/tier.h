@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "reference/variants.h"
+#include "reference/batch.h"
 #include "reference/trace.h"
+#include "reference/variants.h"
 
 namespace moe::check {
 
@@ -15,7 +16,8 @@ class Prepared {
  public:
   virtual ~Prepared() = default;
   /// y [T,D] for x [T,D]; shows every stage to the trace, if there is one.
-  virtual Matrix run(const ConstMatrix& x, Trace* trace) const = 0;
+  /// `batch` matters to layers that draw or look token ids up.
+  virtual Matrix run(const ConstMatrix& x, Trace* trace, const Batch& batch = {}) const = 0;
 };
 
 /// One implementation of all layers.

@@ -7,12 +7,14 @@
 namespace moe::check {
 
 /// A layer prepared by a tier, and how to run it. Run: Matrix(const Handle&, const ConstMatrix&,
-/// Trace*).
+/// Trace*, const Batch&).
 template <class Handle, class Run>
 class AdaptedLayer : public Prepared {
  public:
   AdaptedLayer(Handle handle, Run run) : handle_(std::move(handle)), run_(std::move(run)) {}
-  Matrix run(const ConstMatrix& x, Trace* trace) const override { return run_(handle_, x, trace); }
+  Matrix run(const ConstMatrix& x, Trace* trace, const Batch& batch) const override {
+    return run_(handle_, x, trace, batch);
+  }
 
  private:
   Handle handle_;

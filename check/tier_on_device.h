@@ -12,25 +12,25 @@ namespace {  // two files include this, each for another namespace: two differen
 
 /// Runs a layer that is on the device.
 struct RunOnDevice {
-  Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedSparse& l, const ConstMatrix& x,
-                    Trace* trace) const {
-    return MOE_CUDA_NAMESPACE::sparse(l, x, trace);
+  Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedSparse& l, const ConstMatrix& x, Trace* trace,
+                    const Batch& batch) const {
+    return MOE_CUDA_NAMESPACE::sparse(l, x, trace, batch);
   }
-  Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedDense& l, const ConstMatrix& x,
-                    Trace* trace) const {
+  Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedDense& l, const ConstMatrix& x, Trace* trace,
+                    const Batch&) const {
     return MOE_CUDA_NAMESPACE::dense(l, x, trace);
   }
   Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedExpertChoice& l, const ConstMatrix& x,
-                    Trace* trace) const {
+                    Trace* trace, const Batch&) const {
     return MOE_CUDA_NAMESPACE::expert_choice(l, x, trace);
   }
-  Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedSoft& l, const ConstMatrix& x,
-                    Trace* trace) const {
+  Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedSoft& l, const ConstMatrix& x, Trace* trace,
+                    const Batch&) const {
     return MOE_CUDA_NAMESPACE::soft(l, x, trace);
   }
   Matrix operator()(const MOE_CUDA_NAMESPACE::PreparedHierarchical& l, const ConstMatrix& x,
-                    Trace* trace) const {
-    return MOE_CUDA_NAMESPACE::hierarchical(l, x, trace);
+                    Trace* trace, const Batch& batch) const {
+    return MOE_CUDA_NAMESPACE::hierarchical(l, x, trace, batch);
   }
 };
 

@@ -31,18 +31,34 @@ namespace {
 
 HWY_EXPORT(add_weighted_here);
 
+constexpr Index kTogether = 16;  // tokens per task
+
+void add_shared(const Beside& beside, Index t, float* y, Index D) {
+  if (beside.keep != nullptr)
+    for (Index d = 0; d < D; d++) y[d] = (*beside.keep)[t] * y[d];
+  if (beside.shared == nullptr) return;
+  const float* more = beside.shared->data() + t * D;
+  for (Index d = 0; d < D; d++) y[d] = y[d] + more[d];
+}
+
 }  // namespace
 
+void add_shared(const Beside& beside, Matrix& y, int threads) {
+  const Index D = y.cols();
+  parallel_ranges(thread_count(threads), y.rows(), kTogether, [&](Index first, Index last) {
+    for (Index t = first; t < last; t++) add_shared(beside, t, y.data() + t * D, D);
+  });
+}
+
 Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
-                       const Matrix* shared, Matrix* combined, int threads) {
+                       const Beside& beside, int threads) {
   require_available();
   const Index T = dispatch.positions.rows();
   const Index K = dispatch.positions.cols();
   const Index D = rows.cols();
   const bool weighted = routing.weight_on == WeightOn::output;
   Matrix y(T, D);
-  constexpr Index together = 16;  // tokens per task
-  parallel_ranges(thread_count(threads), T, together, [&](Index first, Index last) {
+  parallel_ranges(thread_count(threads), T, kTogether, [&](Index first, Index last) {
     for (Index t = first; t < last; t++) {
       float* sum = y.data() + t * D;
       std::fill(sum, sum + D, 0.0F);
@@ -52,10 +68,8 @@ Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const C
         const float* row = rows.data() + dispatch.positions(t, k) * rows.outerStride();
         HWY_DYNAMIC_DISPATCH(add_weighted_here)(weight, row, sum, D);
       }
-      if (combined != nullptr) std::copy(sum, sum + D, combined->data() + t * D);
-      if (shared == nullptr) continue;
-      const float* more = shared->data() + t * D;
-      for (Index d = 0; d < D; d++) sum[d] = sum[d] + more[d];
+      if (beside.combined != nullptr) std::copy(sum, sum + D, beside.combined->data() + t * D);
+      add_shared(beside, t, sum, D);
     }
   });
   return y;
@@ -63,7 +77,7 @@ Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const C
 
 Matrix combine(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
                Trace* trace, int threads) {
-  Matrix y = combine_and_add(dispatch, routing, rows, nullptr, nullptr, threads);
+  Matrix y = combine_and_add(dispatch, routing, rows, {}, threads);
   record(trace, "combined", y);
   return y;
 }

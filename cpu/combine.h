@@ -9,9 +9,18 @@ namespace moe::cpu {
 Matrix combine(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
                Trace* trace, int threads = 0);
 
-/// The same plus the shared experts' outputs (`shared` [T,D], or nullptr where there are none) in
-/// one pass. Stores the sum before that addition in `combined` [T,D], unless it is nullptr.
+/// What combine_and_add adds.
+struct Beside {
+  const Matrix* shared = nullptr;  ///< [T,D] the shared experts' outputs, or nullptr
+  const Vector* keep = nullptr;    ///< [T] what the sum is multiplied by before, or nullptr
+  Matrix* combined = nullptr;      ///< [T,D] where the sum before that goes, or nullptr
+};
+
+/// The same and what stands beside the routed experts, in one pass.
 Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
-                       const Matrix* shared, Matrix* combined, int threads);
+                       const Beside& beside, int threads);
+
+/// y = keep y + shared, each step where it is not nullptr.
+void add_shared(const Beside& beside, Matrix& y, int threads);
 
 }  // namespace moe::cpu

@@ -28,7 +28,7 @@ PreparedFfn prepare(const Ffn& ffn, bool gated) {
 }
 
 PreparedExperts prepare(const Experts& experts) {
-  PreparedExperts prepared{experts.activation, {}};
+  PreparedExperts prepared{experts.activation, {}, experts.identities};
   for (const Ffn& ffn : experts.ffn) prepared.ffn.push_back(prepare(ffn, experts.activation.gated));
   return prepared;
 }
@@ -58,7 +58,7 @@ Ffn unpack(const PreparedFfn& p) {
 }
 
 Experts unpack(const PreparedExperts& prepared) {
-  Experts experts{prepared.activation, {}};
+  Experts experts{prepared.activation, {}, prepared.identities};
   for (const PreparedFfn& ffn : prepared.ffn) experts.ffn.push_back(unpack(ffn));
   return experts;
 }
@@ -76,13 +76,20 @@ Matrix hidden_values(const Activation& activation, const PreparedFfn& ffn, const
   return hidden;
 }
 
+void run_identities(const PreparedExperts& experts, const Dispatch& dispatch,
+                    const ConstMatrix& rows, Matrix& out) {
+  const Index first = dispatch.offsets[experts.ffn.size()];
+  const Index own = dispatch.offsets.back() - first;
+  out.middleRows(first, own) = rows.middleRows(first, own);
+}
+
 Matrix run_experts(const PreparedExperts& experts, const Dispatch& dispatch,
                    const ConstMatrix& rows, Trace* trace, int threads) {
   const Index R = rows.rows();
   const Index D = rows.cols();
   const Index F = experts.ffn.empty() ? 0 : experts.ffn[0].hidden;
   Matrix out(R, D);
-  Matrix hidden(trace != nullptr ? R : 0, F);
+  Matrix hidden = Matrix::Zero(trace != nullptr ? R : 0, F);
   std::vector<FfnJob> jobs;
   for (std::size_t e = 0; e < experts.ffn.size(); e++) {
     const Index first = dispatch.offsets[e];
@@ -95,6 +102,7 @@ Matrix run_experts(const PreparedExperts& experts, const Dispatch& dispatch,
                     .out = out.data() + first * D});
   }
   run_ffns(jobs, thread_count(threads));
+  run_identities(experts, dispatch, rows, out);
   if (trace != nullptr) record(trace, "hidden", hidden);
   record(trace, "expert_out", out);
   return out;

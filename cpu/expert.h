@@ -29,7 +29,12 @@ struct PreparedFfn {
 struct PreparedExperts {
   Activation activation;
   std::vector<PreparedFfn> ffn;
+  Index identities = 0;  ///< experts after these that return what they are given
 };
+/// E, networks and identities.
+inline Index count(const PreparedExperts& experts) {
+  return static_cast<Index>(experts.ffn.size()) + experts.identities;
+}
 
 /// Packs a network.
 PreparedFfn prepare(const Ffn& ffn, bool gated);
@@ -74,6 +79,10 @@ struct FfnJob {
   float* out = nullptr;
   const float* output_scale = nullptr;
 };
+
+/// Copies the rows offsets[networks] .. offsets[E]-1, which belong to identities, to `out` [R,D].
+void run_identities(const PreparedExperts& experts, const Dispatch& dispatch,
+                    const ConstMatrix& rows, Matrix& out);
 
 /// Runs the networks together, in three steps with a barrier after each: rows into tiles; first
 /// products and activation, which leave the hidden values in tiles; second product.

@@ -101,17 +101,20 @@ Routing flattened(const PreparedHierarchical& layer, const Routing& outer, const
 }
 
 Matrix hierarchical(const PreparedHierarchical& layer, const ConstMatrix& x, Trace* trace,
-                    int threads) {
+                    int threads, const Batch& batch) {
   threads = thread_count(threads);
   layer.outline.check_input(x);
   const auto E1 = static_cast<Index>(layer.inner.size());
   const auto E = static_cast<Index>(layer.experts.ffn.size());
 
-  const Routing outer = route(layer.outer, x, trace, threads);
+  const Routing outer = route(layer.outer, x, trace, threads, batch);
   const Dispatch groups = place(outer, E1, layer.outline->outer_capacity, trace);
   std::vector<Routing> inner;
-  for (const PreparedRouter& router : layer.inner)
-    inner.push_back(route(router, x, nullptr, threads));
+  Batch draws = batch;
+  for (const PreparedRouter& router : layer.inner) {
+    draws.router++;
+    inner.push_back(route(router, x, nullptr, threads, draws));
+  }
   record_inner(inner, trace);
 
   const Routing routing = flattened(layer, outer, groups, inner, threads);

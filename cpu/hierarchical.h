@@ -31,7 +31,7 @@ HierarchicalLayer unpack(const PreparedHierarchical& prepared);
 /// One two-level layer; x [T,D], returns y [T,D]: reference::hierarchical. The same for any number
 /// of threads, with or without a trace. Throws Error if x makes no sense.
 Matrix hierarchical(const PreparedHierarchical& layer, const ConstMatrix& x, Trace* trace = nullptr,
-                    int threads = 0);
+                    int threads = 0, const Batch& batch = {});
 
 /// The two levels as one: slot k2*K1 + k1 of each token: reference::flattened.
 Routing flattened(const PreparedHierarchical& layer, const Routing& outer, const Dispatch& groups,

@@ -6,11 +6,14 @@
 namespace moe::cpu {
 
 Router without_weights(const Router& router) {
-  return {router.config, Matrix(0, router.weight.cols()), {}, {}};
+  Router outline;
+  outline.config = router.config;
+  outline.weight.resize(0, router.weight.cols());
+  return outline;
 }
 
 Experts without_weights(const Experts& experts) {
-  Experts outline{experts.activation, std::vector<Ffn>(experts.ffn.size())};
+  Experts outline{experts.activation, std::vector<Ffn>(experts.ffn.size()), experts.identities};
   outline.ffn[0].up.resize(experts.ffn[0].up.rows(), 0);
   return outline;
 }

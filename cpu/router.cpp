@@ -9,6 +9,7 @@
 #include "cpu/parallel.h"
 #include "reference/numerics/elementary.h"
 #include "reference/numerics/top_k_key.h"
+#include "reference/router_choice.h"
 
 namespace moe::cpu {
 namespace {
@@ -64,6 +65,10 @@ float near_tie_softmax(const RouterConfig& config, std::span<const float> z,
 
 void raw_weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
                  std::span<const std::int32_t> S, std::span<float> w) {
+  if (config.raw_weight == RawWeight::one) {
+    std::ranges::fill(w, 1.0F);
+    return;
+  }
   const bool of_logit = config.raw_weight == RawWeight::softmax_of_chosen ||
                         config.raw_weight == RawWeight::sigmoid_of_chosen;
   for (std::size_t k = 0; k < S.size(); k++) w[k] = of_logit ? z[at(S[k])] : s[at(S[k])];
@@ -88,13 +93,19 @@ float normaliser(const RouterConfig& config, std::span<const float> w) {
 
 // Empties the slots of token t after the first that the config does not use; order of the mass: k
 // ascending.
-void thin(const RouterConfig& config, Routing& routing, Index t) {
+void thin(const RouterConfig& config, const Batch& batch, Routing& routing, Index t) {
   if (config.later == LaterSlots::all) return;
+  const Index K = routing.selected.cols();
+  const numerics::Stream draws = stream(batch, Draw::later_slot);
+  const float threshold = config.later_threshold;
   float mass = 0.0F + routing.chosen_scores(t, 0);
-  for (Index k = 1; k < routing.selected.cols(); k++) {
-    const bool used = (config.later == LaterSlots::above_threshold &&
-                       routing.weights(t, k) > config.later_threshold) ||
-                      (config.later == LaterSlots::until_mass && mass < config.later_threshold);
+  for (Index k = 1; k < K; k++) {
+    const float weight = routing.weights(t, k);
+    bool used = config.later == LaterSlots::above_threshold && weight > threshold;
+    if (config.later == LaterSlots::until_mass) used = mass < threshold;
+    if (config.later == LaterSlots::random)
+      used = numerics::random_uniform(draws, std::uint64_t((batch.first + t) * K + k)) <
+             weight / threshold;
     mass = mass + routing.chosen_scores(t, k);
     if (used) continue;
     routing.selected(t, k) = -1;
@@ -110,12 +121,28 @@ Index tokens_together(Index E) {
 }  // namespace
 
 PreparedRouter prepare(const Router& router) {
-  return {router.config, prepare(router.weight, router.bias), router.selection_bias};
+  return {.config = router.config,
+          .linear = prepare(router.weight, router.bias),
+          .selection_bias = router.selection_bias,
+          .input_gain = router.input_gain,
+          .noise = prepare(router.noise_weight, Vector()),
+          .table = router.table,
+          .expert_scale = router.expert_scale,
+          .unscored = router.unscored};
 }
 
 Router unpack(const PreparedRouter& prepared) {
-  Router router{prepared.config, {}, {}, prepared.selection_bias};
+  Router router{.config = prepared.config,
+                .weight = {},
+                .bias = {},
+                .selection_bias = prepared.selection_bias,
+                .input_gain = prepared.input_gain,
+                .table = prepared.table,
+                .expert_scale = prepared.expert_scale,
+                .unscored = prepared.unscored};
   unpack(prepared.linear, router.weight, router.bias);
+  Vector none;
+  unpack(prepared.noise, router.noise_weight, none);
   return router;
 }
 
@@ -189,28 +216,44 @@ Matrix all_scores(Score kind, const Matrix& z, int threads) {
   return s;
 }
 
-Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads) {
+Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads,
+              const Batch& batch) {
   const RouterConfig& config = router.config;
   const Index T = x.rows();
-  const Index E = router.linear.outputs;
+  const Index E = count(router);
   const Index K = config.chosen;
-  const Matrix logits = linear(x, router.linear, threads);  // [T,E]
+  if (router.unscored > 0) return route_without_scores(config, router.table, T, E, batch, trace);
+
+  Matrix changed;
+  if (changes_input(router, batch)) changed = router_input(router, x, batch, threads);
+  const ConstMatrix input = changes_input(router, batch) ? ConstMatrix(changed) : x;
+  Matrix logits = linear(input, router.linear, threads);  // [T,E]
   record(trace, "logits", logits);
+  if (add_noise(router, input, batch, logits, threads)) record(trace, "noisy_logits", logits);
   const Matrix every = all_scores(config.score, logits, threads);  // [T,E]
   record(trace, "scores", every);
+  const bool ranks = ranks_keys(config, batch);
 
   Routing routing{IntMatrix(T, K), Matrix(T, K), Matrix(T, K), config.weight_on};
+  if (!ranks) routing.selected = choice_without_keys(config, router.table, logits, batch);
   parallel_ranges(thread_count(threads), T, tokens_together(E), [&](Index first, Index last) {
     std::vector<float> c(at(E));
     for (Index t = first; t < last; t++) {
       const std::span z(logits.data() + t * E, at(E));
       const std::span s(every.data() + t * E, at(E));
       const std::span S(routing.selected.data() + t * K, at(K));
-      selection_keys(config, router.selection_bias, s, c);
-      top_k(c, S);
-      weights(config, z, s, S, std::span(routing.weights.data() + t * K, at(K)));
-      for (Index k = 0; k < K; k++) routing.chosen_scores(t, k) = s[at(S[at(k)])];
-      thin(config, routing, t);
+      const std::span w(routing.weights.data() + t * K, at(K));
+      if (ranks) {
+        selection_keys(config, router.selection_bias, s, c);
+        top_k(c, S);
+      }
+      weights(config, z, s, S, w);
+      for (Index k = 0; k < K; k++) {
+        const std::int32_t e = S[at(k)];
+        if (router.expert_scale.size() != 0) w[at(k)] = w[at(k)] * router.expert_scale[e];
+        routing.chosen_scores(t, k) = s[at(e)];
+      }
+      thin(config, batch, routing, t);
     }
   });
   record(trace, "selected", routing.selected);

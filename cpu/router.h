@@ -13,15 +13,35 @@ struct PreparedRouter {
   RouterConfig config;
   PreparedLinear linear;  ///< [E,D] and bias
   Vector selection_bias;  ///< [E] or empty
+  Vector input_gain;      ///< [D] or empty
+  PreparedLinear noise;   ///< [E,D]; no outputs where noise is not learned
+  IntMatrix table;        ///< [V,K] or empty
+  Vector expert_scale;    ///< [E] or empty
+  Index unscored = 0;     ///< E of a router without scores
 };
+/// E, the experts a router chooses among.
+inline Index count(const PreparedRouter& router) {
+  return router.linear.outputs + router.unscored;
+}
 
 /// Packs a router.
 PreparedRouter prepare(const Router& router);
 /// The router that was packed, bit for bit.
 Router unpack(const PreparedRouter& router);
 
-/// The whole pipeline; x [T,D]: reference::route. Records logits, scores, selected, weights.
-Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads = 0);
+/// The whole pipeline; x [T,D]: reference::route. Records logits, noisy_logits where there is
+/// noise, scores, selected, weights; without scores only the last two.
+Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads = 0,
+              const Batch& batch = {});
+
+/// Does the router read anything but x itself?
+bool changes_input(const PreparedRouter& router, const Batch& batch);
+/// What it reads then: reference::router_input.
+Matrix router_input(const PreparedRouter& router, const ConstMatrix& x, const Batch& batch,
+                    int threads);
+/// Adds the noise of training to the logits of input x; true if there is any: reference::add_noise.
+bool add_noise(const PreparedRouter& router, const ConstMatrix& x, const Batch& batch,
+               Matrix& logits, int threads);
 
 /// Every expert in the slot of its own number, weighted by its score: reference::route_to_all.
 /// Records logits, scores, selected, weights.

@@ -12,7 +12,14 @@ namespace moe::cpu {
 struct PreparedShared {
   Activation activation;
   PreparedFfn ffn;
-  PreparedLinear gate;  ///< [1,D]; no outputs where there is no gate
+  PreparedLinear gate;  ///< [1,D] or [2,D]; no outputs where there is no gate
+  SharedJoin join = SharedJoin::added;
+};
+
+/// What the routed experts' output and the shared expert's are multiplied by, token by token.
+struct Shares {
+  Vector kept;    ///< [T], empty: all of the former
+  Vector opened;  ///< [T], empty: all of the latter
 };
 
 /// Packs the shared expert.
@@ -25,16 +32,16 @@ std::optional<PreparedShared> prepare(const std::optional<Shared>& shared);
 /// The same where there may be none.
 std::optional<Shared> unpack(const std::optional<PreparedShared>& shared);
 
-/// sigmoid(gate . x) of every token, [T]; empty where there is no gate.
-Vector openings(const PreparedShared& shared, const ConstMatrix& x, int threads);
+/// The shares of every token: reference::shares.
+Shares shares(const PreparedShared& shared, const ConstMatrix& x, int threads);
 
-/// FFN(x), times sigmoid(gate . x) where the layer has such a gate: reference::run_shared.
+/// FFN(x), times the share that the layer's gate gives it: reference::run_shared.
 ///   x [T,D]; returns [T,D], recorded as shared.
 Matrix run_shared(const PreparedShared& shared, const ConstMatrix& x, Trace* trace,
                   int threads = 0);
 
-/// The same as a job for run_ffns: `opening` as from openings(), `out` [T,D].
-FfnJob shared_job(const PreparedShared& shared, const ConstMatrix& x, const Vector& opening,
+/// The same as a job for run_ffns: `opened` as from shares(), `out` [T,D].
+FfnJob shared_job(const PreparedShared& shared, const ConstMatrix& x, const Vector& opened,
                   Matrix& out);
 
 }  // namespace moe::cpu

@@ -6,7 +6,6 @@
 #include "cpu/routed.h"
 
 namespace moe::cpu {
-
 PreparedSparse prepare(const SparseLayer& layer) {
   require_available();
   validate(layer);
@@ -14,10 +13,12 @@ PreparedSparse prepare(const SparseLayer& layer) {
                                            .capacity = layer.capacity,
                                            .experts = without_weights(layer.experts),
                                            .shared = {},
+                                           .residual = layer.residual,
                                            .nonfinite = layer.nonfinite}),
           .router = prepare(layer.router),
           .experts = prepare(layer.experts),
-          .shared = prepare(layer.shared)};
+          .shared = prepare(layer.shared),
+          .latent = prepare(layer.latent)};
 }
 
 SparseLayer unpack(const PreparedSparse& prepared) {
@@ -25,19 +26,22 @@ SparseLayer unpack(const PreparedSparse& prepared) {
   layer.router = unpack(prepared.router);
   layer.experts = unpack(prepared.experts);
   layer.shared = unpack(prepared.shared);
+  layer.latent = unpack(prepared.latent);
   return layer;
 }
 
-Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace, int threads) {
+Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace, int threads,
+              const Batch& batch) {
   threads = thread_count(threads);
   layer.outline.check_input(x);
-  const auto E = static_cast<Index>(layer.experts.ffn.size());
+  const auto E = count(layer.experts);
   const std::optional<Capacity>& capacity = layer.outline->capacity;
 
-  Routing routing = route(layer.router, x, trace, threads);
+  Routing routing = route(layer.router, x, trace, threads, batch);
   const Dispatch dispatch = place(routing, E, capacity, trace);
   if (capacity) drop_weights(*capacity, dispatch, routing, trace);
-  return run_routed(layer.experts, layer.shared, routing, dispatch, x, trace, threads);
+  return run_routed(layer.experts, layer.shared, routing, dispatch, x, trace, threads, layer.latent,
+                    layer.outline->residual);
 }
 
 }  // namespace moe::cpu

@@ -3,6 +3,7 @@
 //   y[t] = sum over k of w[t,k] FFN_{S[t,k]}(x[t])  +  shared(x[t])
 #pragma once
 #include "cpu/outline.h"
+#include "cpu/routed.h"
 #include "cpu/router.h"
 #include "cpu/shared.h"
 #include "reference/layer.h"
@@ -16,6 +17,7 @@ struct PreparedSparse {
   PreparedRouter router;
   PreparedExperts experts;
   std::optional<PreparedShared> shared;
+  std::optional<PreparedLatent> latent;
 };
 
 /// Checks the layer (moe::validate) and packs its weights, once for all calls of sparse. Throws
@@ -29,7 +31,8 @@ SparseLayer unpack(const PreparedSparse& prepared);
 ///   threads: how many, 0 for as many as OpenMP would use. The result does not depend on it, nor
 ///   on whether there is a trace: the kernels are the same, they write the stages as they go.
 ///   Throws Error if x makes no sense.
+///   `batch` matters to layers that draw or look token ids up.
 Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace = nullptr,
-              int threads = 0);
+              int threads = 0, const Batch& batch = {});
 
 }  // namespace moe::cpu

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cuda/kernels.h"
+#include "cuda/routed.h"
 #include "cuda/router.h"
-#include "cuda/shared.h"
 #include "reference/dispatch.h"
 
 namespace moe::MOE_CUDA_NAMESPACE {
@@ -80,7 +80,8 @@ void record(Trace* trace, std::string_view name, const Array<int>& values, Index
 // ------------------------------------------------------------------------------------ the stages
 
 DeviceMatrix linear(const DeviceMatrix& x, const PreparedLinear& w);
-DeviceRouting route(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace);
+DeviceRouting route(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace,
+                    const Batch& batch = {});
 DeviceRouting route_to_all(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace);
 /// Waits for the device where R is not T*K for certain: what follows must know how many rows it has.
 DeviceDispatch place(const DeviceRouting& routing, Index E,
@@ -96,8 +97,11 @@ DeviceMatrix run_experts(const PreparedExperts& experts, const DeviceDispatch& d
 DeviceMatrix combine(const DeviceDispatch& dispatch, const DeviceRouting& routing,
                      const DeviceMatrix& rows, Trace* trace);
 DeviceMatrix run_shared(const PreparedShared& shared, const DeviceMatrix& x, Trace* trace);
+/// Multiplies y [T,D] by what the shared expert leaves it: reference::make_room.
+void make_room(const PreparedShared& shared, const DeviceMatrix& x, DeviceMatrix& y);
 Matrix run_routed(const PreparedExperts& experts, const std::optional<PreparedShared>& shared,
                   const DeviceRouting& routing, const DeviceDispatch& dispatch,
-                  const DeviceMatrix& x, Trace* trace);
+                  const DeviceMatrix& x, Trace* trace,
+                  const std::optional<PreparedLatent>& latent = {}, bool residual = false);
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

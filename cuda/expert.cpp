@@ -22,14 +22,16 @@ PreparedExperts prepare(const Experts& experts) {
   PreparedExperts prepared{.activation = experts.activation,
                            .gate = {},
                            .up = stack(experts.ffn, &Ffn::up, &Ffn::up_bias),
-                           .down = stack(experts.ffn, &Ffn::down, &Ffn::down_bias)};
+                           .down = stack(experts.ffn, &Ffn::down, &Ffn::down_bias),
+                           .identities = experts.identities};
   if (experts.activation.gated)
     prepared.gate = stack(experts.ffn, &Ffn::gate, &Ffn::gate_bias);
   return prepared;
 }
 
 Experts unpack(const PreparedExperts& prepared) {
-  Experts experts{.activation = prepared.activation, .ffn = {}};
+  Experts experts{
+      .activation = prepared.activation, .ffn = {}, .identities = prepared.identities};
   for (Index e = 0; e < prepared.up.device->experts; e++) {
     Ffn& ffn = experts.ffn.emplace_back();
     if (prepared.gate.device) unpack(*prepared.gate.device, e, ffn.gate, ffn.gate_bias);
@@ -59,21 +61,23 @@ Matrix hidden_values(const PreparedExperts& ffn, const ConstMatrix& x) {
 DeviceMatrix run_experts(const PreparedExperts& experts, const DeviceDispatch& dispatch,
                          const DeviceMatrix& rows, Trace* trace) {
   const Index R = rows.rows;
-  const Index E = dispatch.experts;
-  if (E != experts.up.device->experts)
-    throw Error("run_experts: rows of " + std::to_string(E) + " experts, expected " +
-                std::to_string(experts.up.device->experts));
-  const int rows_per_tile = kernels::rows_per_tile(R, E);
-  const Index count = R == 0 ? 0 : kernels::most_tiles(R, E, rows_per_tile);
+  const Index networks = experts.up.device->experts;
+  if (dispatch.experts != networks + experts.identities)
+    throw Error("run_experts: rows of " + std::to_string(dispatch.experts) + " experts, expected " +
+                std::to_string(networks + experts.identities));
+  const int rows_per_tile = kernels::rows_per_tile(R, networks);
+  const Index count = R == 0 ? 0 : kernels::most_tiles(R, networks, rows_per_tile);
   Array<kernels::Tile> tiles(static_cast<std::size_t>(count));
   if (count > 0)
-    kernels::plan(dispatch.offsets.data(), E, rows_per_tile, tiles.data(), count);
+    kernels::plan(dispatch.offsets.data(), networks, rows_per_tile, tiles.data(), count);
   const kernels::Plan plan{tiles.data(), count, rows_per_tile};
 
-  const DeviceMatrix hidden = hidden_values(experts, rows, plan);
-  record(trace, "hidden", hidden);
+  DeviceMatrix hidden = hidden_values(experts, rows, plan);
   DeviceMatrix out(R, experts.down.device->outputs);
-  kernels::linear(hidden.view(), experts.down.device->view(), plan, out.view());
+  kernels::linear(std::as_const(hidden).view(), experts.down.device->view(), plan, out.view());
+  if (experts.identities != 0)
+    kernels::pass_on(dispatch.offsets.data() + networks, rows.view(), hidden.view(), out.view());
+  record(trace, "hidden", hidden);
   record(trace, "expert_out", out);
   return out;
 }

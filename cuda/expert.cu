@@ -91,6 +91,17 @@ void launch_hidden(const Activation& activation, const ConstView& x, const Weigh
          plan.tiles, column_tiles, hidden);
 }
 
+// One block per row.
+__global__ void __launch_bounds__(kThreads)
+    pass_on_kernel(const int* first, ConstView rows, View hidden, View out) {
+  const Index r = blockIdx.x;
+  if (r < *first) return;
+  for (Index f = threadIdx.x; f < hidden.cols; f += kThreads)
+    hidden.data[r * hidden.stride + f] = 0;
+  for (Index d = threadIdx.x; d < out.cols; d += kThreads)
+    out.data[r * out.stride + d] = rows.data[r * rows.stride + d];
+}
+
 }  // namespace
 
 void hidden_values(const Activation& activation, const ConstView& x, const Weights& gate,
@@ -98,6 +109,11 @@ void hidden_values(const Activation& activation, const ConstView& x, const Weigh
   if (plan.count == 0) return;
   const auto run = activation.gated ? launch_hidden<true> : launch_hidden<false>;
   run(activation, x, gate, up, plan, hidden);
+}
+
+void pass_on(const int* first, const ConstView& rows, const View& hidden, const View& out) {
+  if (rows.rows == 0) return;
+  launch(pass_on_kernel, blocks_for(rows.rows, 1), kThreads, 0, first, rows, hidden, out);
 }
 
 }  // namespace moe::MOE_CUDA_NAMESPACE::kernels

@@ -16,6 +16,7 @@ struct PreparedExperts {
   PreparedLinear gate;  ///< [E][F,D]; empty where the activation is not gated
   PreparedLinear up;    ///< [E][F,D]
   PreparedLinear down;  ///< [E][D,F]
+  Index identities = 0;  ///< experts after these that return what they are given
 };
 
 /// Copies all experts to the device.

@@ -46,24 +46,16 @@ DeviceRouting flattened(const HierarchicalLayer& outline, Index E, const DeviceR
   return flat;
 }
 
-// The choices and sizes of a router; its matrix keeps the width and holds nothing.
-Router outline_of(const Router& router) {
-  Router outline;
-  outline.config = router.config;
-  outline.weight.resize(0, router.weight.cols());
-  return outline;
-}
-
 }  // namespace
 
 PreparedHierarchical prepare(const HierarchicalLayer& layer) {
   validate(layer);
   PreparedHierarchical prepared;
   prepared.outer_ = prepare(layer.outer);
-  prepared.outline_.outer = outline_of(layer.outer);
+  prepared.outline_.outer = router_outline(layer.outer);
   for (const Router& router : layer.inner) {
     prepared.inner_.push_back(prepare(router));
-    prepared.outline_.inner.push_back(outline_of(router));
+    prepared.outline_.inner.push_back(router_outline(router));
   }
   prepared.experts_ = prepare(layer.experts);
   prepared.outline_.experts.ffn.resize(layer.experts.ffn.size());
@@ -82,17 +74,22 @@ HierarchicalLayer unpack(const PreparedHierarchical& prepared) {
   return layer;
 }
 
-Matrix hierarchical(const PreparedHierarchical& layer, const ConstMatrix& host_x, Trace* trace) {
+Matrix hierarchical(const PreparedHierarchical& layer, const ConstMatrix& host_x, Trace* trace,
+                    const Batch& batch) {
   const HierarchicalLayer& outline = layer.outline();
   validate_input(outline, host_x);
   const auto E1 = static_cast<Index>(outline.inner.size());
   const auto E = static_cast<Index>(outline.experts.ffn.size());
   const DeviceMatrix x = upload(host_x);
 
-  const DeviceRouting outer = route(layer.outer(), x, trace);
+  const DeviceRouting outer = route(layer.outer(), x, trace, batch);
   const DeviceDispatch groups = place(outer, E1, outline.outer_capacity, trace);
   std::vector<DeviceRouting> inner;
-  for (const PreparedRouter& router : layer.inner()) inner.push_back(route(router, x, nullptr));
+  Batch draws = batch;
+  for (const PreparedRouter& router : layer.inner()) {
+    draws.router++;
+    inner.push_back(route(router, x, nullptr, draws));
+  }
   record_inner(inner, trace);
 
   const DeviceRouting routing = flattened(outline, E, outer, groups, inner);

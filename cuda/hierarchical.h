@@ -37,6 +37,6 @@ HierarchicalLayer unpack(const PreparedHierarchical& layer);
 /// One two-level layer; x [T,D], returns y [T,D]: reference::hierarchical. Throws Error if x makes no
 /// sense.
 Matrix hierarchical(const PreparedHierarchical& layer, const ConstMatrix& x,
-                    Trace* trace = nullptr);
+                    Trace* trace = nullptr, const Batch& batch = {});
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

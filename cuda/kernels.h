@@ -7,6 +7,7 @@
 // gaps.
 #pragma once
 #include "cuda/memory.h"
+#include "reference/numerics/philox.h"
 #include "reference/variants.h"
 
 /// The stages on device memory.
@@ -69,10 +70,32 @@ void linear(const ConstView& x, const Weights& w, const Plan& plan, const View& 
 void hidden_values(const Activation& activation, const ConstView& x, const Weights& gate,
                    const Weights& up, const Plan& plan, const View& hidden);
 
+/// Where a router that draws finds the numbers of its first token.
+struct Draws {
+  numerics::Stream stream;
+  Index first = 0;  ///< number of the first token
+};
+
+/// y = what a router reads of x [T,D]: gain x / sqrt(x.x / D + epsilon) unless gain [D] is nullptr, then
+/// times factors from 1 - jitter to 1 + jitter unless that is 0.
+void router_input(const float* gain, float epsilon, float jitter, const Draws& draws,
+                  const ConstView& x, const View& y);
+
+/// z = z + deviation n, n Gaussian, of every logit z [T,E]; softplus(raw [T,E]) + deviation in its place
+/// if raw has columns.
+void add_noise(const ConstView& raw, float deviation, const Draws& draws, const View& z);
+
+/// What a router's choice and weights depend on besides its logits.
+struct Besides {
+  const float* selection_bias = nullptr;  ///< [E], or nullptr
+  const float* expert_scale = nullptr;    ///< [E], or nullptr
+  bool given = false;                     ///< `selected` holds the choice already
+  Draws later;                            ///< of LaterSlots::random
+};
+
 /// From logits [T,E] to scores [T,E], selected, weights and chosen_scores [T,K].
-///   selection_bias [E] or nullptr; group_scores [T, groups.count] is scratch, used if groups are
-///   limited.
-void route(const RouterConfig& config, const ConstView& logits, const float* selection_bias,
+///   group_scores [T, groups.count] is scratch, used if groups are limited.
+void route(const RouterConfig& config, const ConstView& logits, const Besides& besides,
            float* group_scores, const View& scores, int* selected, float* weights,
            float* chosen_scores);
 
@@ -111,8 +134,12 @@ void gather(const ConstView& x, const int* positions, const float* weights, Inde
 void combine(const ConstView& rows, const int* positions, const float* weights, Index K,
              const View& y);
 
-/// y[t] = sigmoid(z[t,0]) y[t].
-void open(const ConstView& z, const View& y);
+/// y[t] = share y[t]; the share that the gate's values z [T,1] or [T,2] give to the routed experts
+/// (part 0) or to the shared one (part 1).
+void take_share(SharedJoin join, int part, const ConstView& z, const View& y);
+
+/// What identities do with their rows, *first and on: out = rows, hidden = +0.
+void pass_on(const int* first, const ConstView& rows, const View& hidden, const View& out);
 
 /// y = a + b.
 void add(const ConstView& a, const ConstView& b, const View& y);

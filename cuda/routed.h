@@ -8,10 +8,20 @@
 
 namespace moe::MOE_CUDA_NAMESPACE {
 
-/// x [T,D]; returns y [T,D]: reference::run_routed. Records dispatched, hidden, expert_out, combined,
-/// shared, output.
+/// A latent space on the device. Immutable; copies share the weights.
+struct PreparedLatent {
+  PreparedLinear down, up;  ///< [L,D], [D,L]
+};
+/// Copies a latent space to the device, if there is one.
+std::optional<PreparedLatent> prepare(const std::optional<Latent>& latent);
+/// The space that was copied, bit for bit.
+std::optional<Latent> unpack(const std::optional<PreparedLatent>& prepared);
+
+/// x [T,D]; returns y [T,D]: reference::run_routed. Records latent, dispatched, hidden, expert_out,
+/// combined, expanded, shared, output; of these latent and expanded only where there is a latent space.
 Matrix run_routed(const PreparedExperts& experts, const std::optional<PreparedShared>& shared,
                   const Routing& routing, const Dispatch& dispatch, const ConstMatrix& x,
-                  Trace* trace);
+                  Trace* trace, const std::optional<PreparedLatent>& latent = {},
+                  bool residual = false);
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

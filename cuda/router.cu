@@ -10,6 +10,7 @@
 #include "cuda/device.cuh"
 #include "cuda/kernels.h"
 #include "reference/numerics/elementary.h"
+#include "reference/numerics/philox.h"
 #include "reference/numerics/top_k_key.h"
 
 namespace moe::MOE_CUDA_NAMESPACE::kernels {
@@ -23,7 +24,7 @@ constexpr std::size_t kSharedBytes = 48 * 1024;
 struct Routing {
   RouterConfig config;
   ConstView logits;             // [T,E]
-  const float* selection_bias;  // [E] or nullptr
+  Besides besides;
   float* group_scores;          // [T,groups]
   View scores;                  // [T,E]
   int* selected;                // [T,K]
@@ -189,6 +190,7 @@ __device__ __forceinline__ void weigh(const Token& token) {
     const int e = token.S[k];
     token.w[k] = kind == RawWeight::sigmoid_of_chosen  ? numerics::sigmoid(token.z[e])
                  : kind == RawWeight::near_tie_softmax ? near_tie_softmax(token, k)
+                 : kind == RawWeight::one              ? 1.0F
                                                        : token.s[e];
   }
 }
@@ -210,9 +212,9 @@ __device__ __forceinline__ float normaliser(const Token& token) {
 }
 
 // Empties the slots after the first that the config does not use: reference/router.cpp. By lane 0,
-// because the scores before a slot are summed in order.
-__device__ __forceinline__ void thin(const Token& token, const float* chosen_scores,
-                                     float* weights) {
+// because the scores before a slot are summed in order. `pair` is the number of the token's first slot.
+__device__ __forceinline__ void thin(const Token& token, const numerics::Stream& draws, Index pair,
+                                     const float* chosen_scores, float* weights) {
   const LaterSlots later = token.config.later;
   const float threshold = token.config.later_threshold;
   float mass = 0;
@@ -220,6 +222,9 @@ __device__ __forceinline__ void thin(const Token& token, const float* chosen_sco
     bool used = k == 0;
     if (later == LaterSlots::above_threshold) used = used || weights[k] > threshold;
     if (later == LaterSlots::until_mass) used = used || mass < threshold;
+    if (later == LaterSlots::random)
+      used = used || numerics::random_uniform(draws, static_cast<std::uint64_t>(pair + k)) <
+                         __fdiv_rn(weights[k], threshold);
     mass = __fadd_rn(mass, chosen_scores[k]);
     if (used) continue;
     token.S[k] = -1;
@@ -242,18 +247,20 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
               .E = E,
               .K = K,
               .z = routing.logits.data + t * routing.logits.stride,
-              .bias = routing.selection_bias,
+              .bias = routing.besides.selection_bias,
               .s = routing.in_shared ? mine : scores,
               .w = routing.in_shared ? mine + E : weights,
               .S = routing.selected + t * K,
               .judged = routing.group_scores + t * routing.config.groups.count};
 
   score(token);
-  if (token.config.groups.kept < token.config.groups.count) {
-    __syncwarp();  // without it: a group is judged by scores that other lanes have not written yet
-    judge_groups(token);
+  if (!routing.besides.given) {
+    if (token.config.groups.kept < token.config.groups.count) {
+      __syncwarp();  // without it: a group is judged by scores that other lanes have not written yet
+      judge_groups(token);
+    }
+    choose(token);
   }
-  choose(token);
   __syncwarp();  // without it: near_tie_softmax() reads choices that other lanes have not written
   float* chosen_scores = routing.chosen_scores + t * K;
   for (int k = token.lane; k < K; k += 32) chosen_scores[k] = token.s[token.S[k]];
@@ -265,14 +272,17 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
     divisor = normaliser(token);
     __syncwarp();  // without it: lanes overwrite weights that lane 0 has still to add
   }
+  const float* expert_scale = routing.besides.expert_scale;
   for (int k = token.lane; k < K; k += 32) {
-    const float w = divided ? __fdiv_rn(token.w[k], divisor) : token.w[k];
-    weights[k] = __fmul_rn(w, token.config.scale);
+    float w = divided ? __fdiv_rn(token.w[k], divisor) : token.w[k];
+    w = __fmul_rn(w, token.config.scale);
+    weights[k] = expert_scale != nullptr ? __fmul_rn(w, expert_scale[token.S[k]]) : w;
   }
   for (int e = token.lane; e < E; e += 32) scores[e] = token.s[e];
   if (token.config.later != LaterSlots::all) {
     __syncwarp();  // without it: lane 0 reads and empties slots that other lanes have still to write
-    thin(token, chosen_scores, weights);
+    const Draws& later = routing.besides.later;
+    thin(token, later.stream, (later.first + t) * K, chosen_scores, weights);
   }
 }
 
@@ -310,24 +320,23 @@ __global__ void __launch_bounds__(32 * kWarps) softmax_kernel(ConstView z, View 
 
 }  // namespace
 
-void route(const RouterConfig& config, const ConstView& logits, const float* selection_bias,
+void route(const RouterConfig& config, const ConstView& logits, const Besides& besides,
            float* group_scores, const View& scores, int* selected, float* weights,
            float* chosen_scores) {
   if (logits.rows == 0) return;
   const auto bytes =
       static_cast<std::size_t>(kWarps * (logits.cols + config.chosen)) * sizeof(float);
   const bool in_shared = bytes <= kSharedBytes;
-  const bool biased = config.key == SelectionKey::score_plus_bias;
   launch(route_kernel, blocks_for(logits.rows, kWarps), 32 * kWarps, in_shared ? bytes : 0,
-         Routing{config, logits, biased ? selection_bias : nullptr, group_scores, scores, selected,
-                 weights, chosen_scores, in_shared});
+         Routing{config, logits, besides, group_scores, scores, selected, weights, chosen_scores,
+                 in_shared});
 }
 
 void route_to_all(const RouterConfig& config, const ConstView& logits, const View& scores,
                   int* selected, float* weights, float* chosen_scores) {
   if (logits.rows == 0) return;
   launch(route_to_all_kernel, blocks_for(logits.rows, kWarps), 32 * kWarps, 0,
-         Routing{config, logits, nullptr, nullptr, scores, selected, weights, chosen_scores, false});
+         Routing{config, logits, {}, nullptr, scores, selected, weights, chosen_scores, false});
 }
 
 void softmax(const ConstView& z, const View& p) {

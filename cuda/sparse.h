@@ -4,8 +4,8 @@
 #pragma once
 #include <optional>
 
+#include "cuda/routed.h"
 #include "cuda/router.h"
-#include "cuda/shared.h"
 #include "reference/layer.h"
 #include "reference/trace.h"
 
@@ -17,6 +17,7 @@ class PreparedSparse {
   const PreparedRouter& router() const { return router_; }
   const PreparedExperts& experts() const { return experts_; }
   const std::optional<PreparedShared>& shared() const { return shared_; }
+  const std::optional<PreparedLatent>& latent() const { return latent_; }
   /// The layer without its weights: choices and sizes, all that checking an input needs.
   const SparseLayer& outline() const { return outline_; }
 
@@ -26,6 +27,7 @@ class PreparedSparse {
   PreparedRouter router_;
   PreparedExperts experts_;
   std::optional<PreparedShared> shared_;
+  std::optional<PreparedLatent> latent_;
   SparseLayer outline_;
 };
 
@@ -40,7 +42,8 @@ SparseLayer unpack(const PreparedSparse& layer);
 ///   Everything between x and y stays on the device; where slots may be empty (capacity, later slots),
 ///   the host waits once to learn how many rows there are. The result does not depend on whether there is
 ///   a trace: the kernels are the same, and their results are copied out on the way.
-///   Throws Error if x makes no sense.
-Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace = nullptr);
+///   `batch` matters to layers that draw or look token ids up. Throws Error if x makes no sense.
+Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace = nullptr,
+              const Batch& batch = {});
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

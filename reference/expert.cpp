@@ -23,11 +23,11 @@ Matrix hidden_values(const Activation& activation, const Ffn& ffn,
 
 Matrix run_experts(const Experts& experts, const Dispatch& dispatch,
                    const ConstMatrix& rows, Trace* trace) {
-  const auto E = experts.ffn.size();
-  const Index F = E == 0 ? 0 : experts.ffn[0].up.rows();
-  Matrix hidden(rows.rows(), F);
-  Matrix out(rows.rows(), rows.cols());
-  for (std::size_t e = 0; e < E; e++) {
+  const auto networks = experts.ffn.size();
+  const Index F = experts.ffn[0].up.rows();
+  Matrix hidden = Matrix::Zero(rows.rows(), F);
+  Matrix out = rows;  // what identities return
+  for (std::size_t e = 0; e < networks; e++) {
     const Ffn& ffn = experts.ffn[e];
     const Index first = dispatch.offsets[e];
     const Index count = dispatch.offsets[e + 1] - first;

@@ -14,7 +14,8 @@ namespace moe::reference {
 Matrix hidden_values(const Activation& activation, const Ffn& ffn,
                      const ConstMatrix& x);
 
-/// Runs expert e over rows offsets[e] .. offsets[e+1]-1 of `rows` [R,D].
+/// Runs expert e over rows offsets[e] .. offsets[e+1]-1 of `rows` [R,D]. The
+/// rows of an identity come back as they are; their hidden values are +0.
 ///   Records hidden [R,F] and expert_out [R,D]; returns expert_out.
 Matrix run_experts(const Experts& experts, const Dispatch& dispatch,
                    const ConstMatrix& rows, Trace* trace);

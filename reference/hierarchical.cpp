@@ -68,17 +68,20 @@ Routing flattened(const HierarchicalLayer& layer, const Routing& outer,
 }
 
 Matrix hierarchical(const HierarchicalLayer& layer, const ConstMatrix& x,
-                    Trace* trace) {
+                    Trace* trace, const Batch& batch) {
   validate(layer);
   validate_input(layer, x);
   const auto E1 = static_cast<Index>(layer.inner.size());
   const auto E = static_cast<Index>(layer.experts.ffn.size());
 
-  const Routing outer = route(layer.outer, x, trace);
+  const Routing outer = route(layer.outer, x, trace, batch);
   const Dispatch groups = place(outer, E1, layer.outer_capacity, trace);
   std::vector<Routing> inner;
-  for (const Router& router : layer.inner)
-    inner.push_back(route(router, x, nullptr));
+  Batch draws = batch;
+  for (const Router& router : layer.inner) {
+    draws.router++;
+    inner.push_back(route(router, x, nullptr, draws));
+  }
   record_inner(inner, trace);
 
   Routing routing = flattened(layer, outer, groups, inner);

@@ -25,8 +25,9 @@ namespace moe::reference {
 /// [T,K1*K2]; then as token choice.
 ///   order: per token one chain over the slots as numbered above.
 ///   Throws Error if the layer or x makes no sense.
+///   The outer router draws as router 0 of the batch, inner i as router 1 + i.
 Matrix hierarchical(const HierarchicalLayer& layer, const ConstMatrix& x,
-                    Trace* trace = nullptr);
+                    Trace* trace = nullptr, const Batch& batch = {});
 
 /// The two levels as one: slot k2*K1 + k1 of each token.
 ///   outer: with the rows that found a place in its group; inner [E1]: of all

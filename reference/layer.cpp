@@ -6,10 +6,10 @@
 namespace moe {
 
 LayerSizes sizes(const SparseLayer& layer) {
-  const auto E = static_cast<Index>(layer.experts.ffn.size());
-  return {.experts = E,
+  const std::vector<Ffn>& ffn = layer.experts.ffn;
+  return {.experts = count(layer.experts),
           .width = layer.router.weight.cols(),
-          .hidden = E == 0 ? 0 : layer.experts.ffn[0].up.rows(),
+          .hidden = ffn.empty() ? 0 : ffn[0].up.rows(),
           .chosen = layer.router.config.chosen,
           .shared_hidden = layer.shared ? layer.shared->ffn.up.rows() : 0};
 }
@@ -17,7 +17,9 @@ LayerSizes sizes(const SparseLayer& layer) {
 void validate(const SparseLayer& layer) {
   const LayerSizes size = sizes(layer);
   const bool finite = layer.nonfinite == NonFinite::refuse;
-  checks::expect_experts(layer.experts, size.width, finite);
+  const Index L = layer.latent ? layer.latent->down.rows() : size.width;
+  if (layer.latent) checks::expect_latent(*layer.latent, size.width, finite);
+  checks::expect_experts(layer.experts, L, finite);
   checks::expect_router("router", layer.router, size.experts, size.width,
                         finite);
   if (layer.capacity) checks::expect_capacity("capacity", *layer.capacity);

@@ -16,10 +16,21 @@ namespace moe {
 /// A router: choices and weights.
 struct Router {
   RouterConfig config;    ///< the choices
-  Matrix weight;          ///< [E,D]
+  Matrix weight;          ///< [E,D], or [0,D] of a router without scores
   Vector bias;            ///< [E] added to the logits, or empty
   Vector selection_bias;  ///< [E] for SelectionKey::score_plus_bias, or empty
+  /// [D] or empty: the router reads gain x / sqrt(x.x / D + epsilon) (Gemma 4;
+  /// its factor D^-0.5 is part of the gain)
+  Vector input_gain = {};
+  Matrix noise_weight = {};   ///< [E,D] of Noise::learned_gaussian, or empty
+  IntMatrix table = {};       ///< [V,K] of Choice::table, or empty
+  Vector expert_scale = {};   ///< [E] weights times it, or empty (Gemma 4)
+  Index unscored = 0;  ///< E of a router without scores (hash layers, THOR)
 };
+/// E, the experts a router chooses among.
+inline Index count(const Router& router) {
+  return router.weight.rows() + router.unscored;
+}
 
 // ----------------------------------------------------------- the experts
 
@@ -55,19 +66,40 @@ struct Ffn {
   Vector down_bias;  ///< [D] or empty
 };
 
-/// The routed experts: one activation, E networks of one shape.
+/// The routed experts: one activation, networks of one shape, and after them
+/// experts that compute nothing and return what they are given (LongCat).
 struct Experts {
-  Activation activation;  ///< of every expert
-  std::vector<Ffn> ffn;   ///< [E]
+  Activation activation;  ///< of every network
+  std::vector<Ffn> ffn;   ///< [E - identities]
+  Index identities = 0;   ///< the last so many of the E experts
+};
+/// E, networks and identities.
+inline Index count(const Experts& experts) {
+  return static_cast<Index>(experts.ffn.size()) + experts.identities;
+}
+
+/// Where experts work in a narrower space: rows are W_down x, and what the
+/// experts give together is taken back by W_up (LatentMoE of Nemotron 3).
+struct Latent {
+  Matrix down;  ///< [L,D]
+  Matrix up;    ///< [D,L]
 };
 
-/// The expert every token visits. With a gate [1,D] its output is multiplied
-/// by sigmoid(gate . x) (Qwen2-MoE). Several shared experts are one of their
-/// total width.
+/// How the shared expert's output and that of the routed ones become one.
+enum class SharedJoin {
+  added,    ///< y + s; with a gate [1,D]: y + sigmoid(gate . x) s
+  blended,  ///< (1 - c) y + c s, c = sigmoid(gate . x) (MiniMax)
+  weighed,  ///< p_0 y + p_1 s, p = softmax(gate x + bias) (residual MoE)
+};
+
+/// The expert every token visits: a shared expert or a parallel dense FFN.
+/// Several shared experts are one of their total width.
 struct Shared {
   Activation activation;  ///< of the shared expert
   Ffn ffn;                ///< its weights
-  Matrix gate;            ///< [1,D] or empty
+  Matrix gate;            ///< [1,D], [2,D] of SharedJoin::weighed, or empty
+  SharedJoin join = SharedJoin::added;  ///< with the routed experts
+  Vector gate_bias = {};  ///< [2] of SharedJoin::weighed, or empty
 };
 
 // ------------------------------------------------------------- the layer
@@ -81,6 +113,8 @@ struct SparseLayer {
   std::optional<Capacity> capacity;  ///< places per expert, if limited
   Experts experts;               ///< the routed experts
   std::optional<Shared> shared;  ///< what every token visits, if anything
+  std::optional<Latent> latent = {};  ///< the space experts work in, if another
+  bool residual = false;  ///< adds the token itself (BASE)
   NonFinite nonfinite = NonFinite::refuse;  ///< checked before computing
 };
 

@@ -17,21 +17,6 @@ void expect_all_finite(const std::string& name, const float* values,
                               "number", name, values[i], i / cols, i % cols));
 }
 
-void expect_groups(const GroupLimit& groups, Index E, Index K) {
-  if (groups.count < 1 || groups.kept < 1 || groups.kept > groups.count)
-    throw Error(fmt::format("router keeps {} of {} groups, expected 1 to {}",
-                            groups.kept, groups.count, groups.count));
-  if (E % groups.count != 0)
-    throw Error(fmt::format("router has {} groups, which do not divide E={}",
-                            groups.count, E));
-  const Index reachable = E / groups.count * groups.kept;
-  if (reachable < K)
-    throw Error(fmt::format("router keeps {} of {} groups of {} experts: only "
-                            "{} can be chosen, expected at least K={}",
-                            groups.kept, groups.count, E / groups.count,
-                            reachable, K));
-}
-
 }  // namespace
 
 void expect_shape(const std::string& name, Index rows, Index cols,
@@ -76,45 +61,44 @@ void expect_ffn(const std::string& name, const Ffn& ffn, bool gated, Index F,
   expect_finite(name + ".down_bias", ffn.down_bias);
 }
 
-void expect_router(const std::string& name, const Router& router, Index E,
-                   Index D, bool finite) {
-  expect_shape(name + ".weight", router.weight.rows(), router.weight.cols(), E,
-               D);
-  const Index K = router.config.chosen;
-  if (K < 1 || K > E)
-    throw Error(fmt::format("{} chooses K={} of E={} experts, expected 1 to "
-                            "{}", name, K, E, E));
-  expect_groups(router.config.groups, E, K);
-  expect_length(name + ".bias", router.bias, E);
-  const bool biased = router.config.key == SelectionKey::score_plus_bias;
-  if (biased && router.selection_bias.size() == 0)
-    throw Error(fmt::format("{}.selection_bias is missing, expected {} values",
-                            name, E));
-  expect_length(name + ".selection_bias", router.selection_bias,
-                biased ? E : 0);
-  if (!finite) return;
-  expect_finite(name + ".weight", router.weight);
-  expect_finite(name + ".bias", router.bias);
-  expect_finite(name + ".selection_bias", router.selection_bias);
-}
-
 void expect_experts(const Experts& experts, Index D, bool finite) {
   const auto E = static_cast<Index>(experts.ffn.size());
   const Index F = E == 0 ? 0 : experts.ffn[0].up.rows();
   if (E < 1 || D < 1 || F < 1)
     throw Error(fmt::format("layer has E={} D={} F={}, expected at least 1 "
                             "each", E, D, F));
+  if (experts.identities < 0)
+    throw Error(fmt::format("layer has {} identities, expected 0 or more",
+                            experts.identities));
   for (Index e = 0; e < E; e++)
     expect_ffn(fmt::format("expert {}", e), experts.ffn[std::size_t(e)],
                experts.activation.gated, F, D, finite);
 }
 
+void expect_latent(const Latent& latent, Index D, bool finite) {
+  const Index L = latent.down.rows();
+  if (L < 1)
+    throw Error(fmt::format("latent space has {} values, expected 1 or more",
+                            L));
+  expect_shape("latent.down", L, latent.down.cols(), L, D);
+  expect_shape("latent.up", latent.up.rows(), latent.up.cols(), D, L);
+  if (!finite) return;
+  expect_finite("latent.down", latent.down);
+  expect_finite("latent.up", latent.up);
+}
+
 void expect_shared(const Shared& shared, Index D, bool finite) {
   expect_ffn("shared", shared.ffn, shared.activation.gated,
              shared.ffn.up.rows(), D, finite);
-  if (shared.gate.size() != 0)
-    expect_shape("shared.gate", shared.gate.rows(), shared.gate.cols(), 1, D);
-  if (finite) expect_finite("shared.gate", shared.gate);
+  const Index rows = shared.join == SharedJoin::weighed ? 2 : 1;
+  if (shared.gate.size() != 0 || shared.join != SharedJoin::added)
+    expect_shape("shared.gate", shared.gate.rows(), shared.gate.cols(), rows,
+                 D);
+  expect_length("shared.gate_bias", shared.gate_bias,
+                shared.join == SharedJoin::weighed ? 2 : 0);
+  if (!finite) return;
+  expect_finite("shared.gate", shared.gate);
+  expect_finite("shared.gate_bias", shared.gate_bias);
 }
 
 void expect_capacity(const std::string& name, const Capacity& capacity) {

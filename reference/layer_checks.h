@@ -23,8 +23,13 @@ void expect_ffn(const std::string& name, const Ffn& ffn, bool gated, Index F,
 /// Choices, shapes and numbers of a router over E experts.
 void expect_router(const std::string& name, const Router& router, Index E,
                    Index D, bool finite);
-/// At least one expert, all of one shape.
+/// That the router is of the plain kind: the largest keys, no noise, ... as
+/// layers need that do not choose experts for tokens alone.
+void expect_plain(const std::string& name, const Router& router);
+/// At least one network, all of one shape, and 0 or more identities.
 void expect_experts(const Experts& experts, Index D, bool finite);
+/// The two matrices of a latent space.
+void expect_latent(const Latent& latent, Index D, bool finite);
 /// The shared expert.
 void expect_shared(const Shared& shared, Index D, bool finite);
 /// A limit on places.

@@ -10,8 +10,8 @@ namespace moe {
 std::span<const Preset> presets() {
   static const std::vector<Preset> all = [] {
     std::vector<Preset> rows;
-    for (const auto& part : 
-         {classic_presets(), model_presets(), deepseek_presets()})
+    for (const auto& part : {classic_presets(), drawn_presets(),
+                             model_presets(), deepseek_presets()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

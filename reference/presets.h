@@ -7,8 +7,9 @@
 
 namespace moe {
 
-/// What stands beside the routed experts.
-enum class SharedKind { none, plain, sigmoid_gated };
+/// What stands beside the routed experts: SharedJoin, added without a gate or
+/// with a sigmoid, or one of the mixtures of both.
+enum class SharedKind { none, plain, sigmoid_gated, blended, weighed };
 
 /// One model's choices and published sizes.
 struct Preset {
@@ -16,6 +17,9 @@ struct Preset {
   std::string_view model;  ///< the published model the sizes are of
   RouterConfig router;     ///< with the published K
   bool router_bias = false;  ///< has a bias on the logits
+  bool input_norm = false;   ///< reads normalised tokens
+  bool expert_scale = false;  ///< weights times a learned scale per expert
+  bool unscored = false;      ///< a router without scores
   Activation activation;     ///< of routed and shared experts
   bool expert_biases = false;            ///< in all three products
   SharedKind shared = SharedKind::none;  ///< the shared expert
@@ -24,6 +28,9 @@ struct Preset {
   /// of variant hierarchical
   SecondGroup second_group = SecondGroup::as_first;
   LayerSizes published;     ///< E, D, F, K, shared F
+  Index identities = 0;     ///< how many of the E experts compute nothing
+  Index latent = 0;         ///< L, the space experts work in; 0: that of D
+  bool residual = false;    ///< adds the token itself
   std::string_view source;  ///< whose definition the row follows
   std::string_view variant = "sparse";  ///< which layer it is a row of
 };
@@ -33,6 +40,8 @@ std::span<const Preset> presets();
 
 /// Rows of the layers that papers from 1991 to 2023 describe.
 std::span<const Preset> classic_presets();
+/// Rows of the layers of those years whose routing draws, looks up or assigns.
+std::span<const Preset> drawn_presets();
 /// Rows of released models with softmax routers.
 std::span<const Preset> model_presets();
 /// Rows of released models that follow DeepSeek.

@@ -1,17 +1,19 @@
 // Which experts a token visits, and with what weights.
 //
-//   logits z = x W^T (+ bias)                                     [T,E]
+//   logits z = x W^T (+ bias), in training + noise                [T,E]
 //   scores s = z | softmax(z) | sigmoid(z) | sqrt(softplus(z))    [T,E]
 //   keys   c = s | s + selection bias; outside the kept groups: excluded_key
 //   chosen S = the K largest keys, best first                     [T,K]
 //   weights w = s_S | softmax(z_S) | sigmoid(z_S) | near-tie softmax
-//           w = w / normaliser, then w = w * scale                [T,K]
+//           w = w / normaliser, then w = w * scale (* scale of the expert)
+//                                                                 [T,K]
 //
 // source: the pipeline common to Mixtral, Qwen, OLMoE, DeepSeek, gpt-oss,
 // Llama 4, ...; each model's switches are its row in reference/presets.cpp.
 #pragma once
 #include <vector>
 
+#include "reference/batch.h"
 #include "reference/layer.h"
 #include "reference/trace.h"
 
@@ -29,8 +31,19 @@ struct Routing {
 
 namespace moe::reference {
 
-/// The whole pipeline; x [T,D]. Records logits, scores, selected, weights.
-Routing route(const Router& router, const ConstMatrix& x, Trace* trace);
+/// The whole pipeline; x [T,D]. Records logits, noisy_logits where there is
+/// noise, scores, selected, weights; without scores only the last two.
+Routing route(const Router& router, const ConstMatrix& x, Trace* trace,
+              const Batch& batch = {});
+
+/// What the router reads: x, or x normalised, or x jittered (router_noise.cpp).
+///   order: x.x is a chain of fused multiply-adds, d ascending, from +0.
+Matrix router_input(const Router& router, const ConstMatrix& x,
+                    const Batch& batch);
+
+/// Adds the noise of training to the logits of input x; true if there is any.
+bool add_noise(const Router& router, const ConstMatrix& x, const Batch& batch,
+               Matrix& logits);
 
 /// Every expert in the slot of its own number, weighted by its score (times
 /// the scale); nothing is chosen. Records logits, scores, selected, weights.

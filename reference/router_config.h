@@ -10,6 +10,25 @@ namespace moe {
 /// Score of each expert, from its logit z (spec: pipeline step 3).
 enum class Score { logit, softmax, sigmoid, sqrt_softplus };
 
+/// What training adds to the logits, drawn by token and expert; or, of
+/// input_jitter, multiplies the router's input by (by token and column).
+enum class Noise {
+  none,
+  gaussian,          ///< z + (noise / E) n (V-MoE)
+  learned_gaussian,  ///< z + (softplus(x W_noise^T) + noise) n (Shazeer)
+  input_jitter,      ///< x (1 - noise + 2 noise u), 0 <= u < 1 (Switch)
+};
+
+/// How the K experts of a token are found (step 6).
+enum class Choice {
+  top_k,  ///< those with the largest keys
+  table,  ///< row `id` of the router's table (hash layers)
+  random,  ///< drawn: in training K for the whole batch, else for each token
+           ///< K, any of which may be equal (THOR)
+  balanced,  ///< in training T/E tokens for each expert, by auction; else top_k
+             ///< (BASE)
+};
+
 /// What the choice ranks: the score, or the score plus a bias that has no
 /// part in the weight (DeepSeek-V3's correction bias).
 enum class SelectionKey { score, score_plus_bias };
@@ -23,6 +42,7 @@ enum class RawWeight {
   softmax_of_chosen,  ///< softmax over the K chosen logits
   sigmoid_of_chosen,  ///< sigmoid of its logit
   near_tie_softmax,   ///< SparseMixer: softmax over the logits that nearly tie
+  one,                ///< 1 (hash layers, THOR)
 };
 
 /// What the K raw weights are divided by (step 8).
@@ -44,6 +64,7 @@ enum class LaterSlots {
   none,             ///< the others only count in the normalisation
   above_threshold,  ///< those whose weight is above the threshold
   until_mass,  ///< those before which the scores sum to less than it (top-p)
+  random,  ///< with probability min(1, weight / threshold), drawn (GShard)
 };
 
 /// Choose only among the `kept` best of `count` equal groups of experts.
@@ -59,7 +80,10 @@ struct GroupLimit {
 /// The choices of a router.
 struct RouterConfig {
   Index chosen = 1;  ///< K, experts per token
+  Noise noise_kind = Noise::none;  ///< in training
+  float noise = 0;                 ///< how much of it
   Score score = Score::softmax;           ///< from logits to scores
+  Choice choice = Choice::top_k;          ///< how experts are found
   SelectionKey key = SelectionKey::score;  ///< what is ranked
   GroupLimit groups = {};  ///< no limit unless kept < count
   RawWeight raw_weight = RawWeight::score;  ///< before division
@@ -67,9 +91,10 @@ struct RouterConfig {
   float epsilon = 0;            ///< of the normalisation
   float scale = 1;              ///< routed scaling factor
   LaterSlots later = LaterSlots::all;  ///< an unused slot chooses expert -1
-  float later_threshold = 0;           ///< of above_threshold, until_mass
+  float later_threshold = 0;           ///< of all but `all` and `none`
   float near_tie = 0.01F;       ///< SparseMixer's relative gap is twice this
   WeightOn weight_on = WeightOn::output;  ///< where the weight acts
+  float input_epsilon = 1e-6F;  ///< of the router's input norm, where it has one
 };
 
 }  // namespace moe

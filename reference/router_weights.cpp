@@ -42,6 +42,7 @@ std::vector<float> raw_weights(const RouterConfig& config,
       w[k] = numerics::sigmoid(chosen_z[k]);
     if (config.raw_weight == RawWeight::near_tie_softmax)
       w[k] = near_tie_softmax(config, z, S, k);
+    if (config.raw_weight == RawWeight::one) w[k] = 1;
   }
   return w;
 }

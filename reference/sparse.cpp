@@ -6,15 +6,17 @@
 
 namespace moe::reference {
 
-Matrix sparse(const SparseLayer& layer, const ConstMatrix& x, Trace* trace) {
+Matrix sparse(const SparseLayer& layer, const ConstMatrix& x, Trace* trace,
+              const Batch& batch) {
   validate(layer);
   validate_input(layer, x);
   const Index E = sizes(layer).experts;
 
-  Routing routing = route(layer.router, x, trace);
+  Routing routing = route(layer.router, x, trace, batch);
   const Dispatch dispatch = place(routing, E, layer.capacity, trace);
   if (layer.capacity) drop_weights(*layer.capacity, dispatch, routing, trace);
-  return run_routed(layer.experts, layer.shared, routing, dispatch, x, trace);
+  return run_routed(layer.experts, layer.shared, routing, dispatch, x, trace,
+                    layer.latent, layer.residual);
 }
 
 }  // namespace moe::reference

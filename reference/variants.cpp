@@ -9,8 +9,12 @@
 namespace moe {
 namespace {
 
-Index count(const Experts& experts) {
-  return static_cast<Index>(experts.ffn.size());
+// The experts of all layers but token choice: networks only.
+void expect_networks(const Experts& experts, Index D, bool finite) {
+  checks::expect_experts(experts, D, finite);
+  if (experts.identities != 0)
+    throw Error(fmt::format("layer has {} identities, expected networks only",
+                            experts.identities));
 }
 
 void expect_positive(const char* name, Index n) {
@@ -76,8 +80,9 @@ void validate(const Layer& layer) {
 void validate(const DenseLayer& layer) {
   const Index D = layer.gate.weight.cols();
   const bool finite = layer.nonfinite == NonFinite::refuse;
-  checks::expect_experts(layer.experts, D, finite);
+  expect_networks(layer.experts, D, finite);
   checks::expect_router("gate", layer.gate, count(layer.experts), D, finite);
+  checks::expect_plain("gate", layer.gate);
   if (layer.shared) checks::expect_shared(*layer.shared, D, finite);
 }
 
@@ -85,7 +90,7 @@ void validate(const ExpertChoiceLayer& layer) {
   const Index D = layer.router.cols();
   const Index E = count(layer.experts);
   const bool finite = layer.nonfinite == NonFinite::refuse;
-  checks::expect_experts(layer.experts, D, finite);
+  expect_networks(layer.experts, D, finite);
   checks::expect_shape("router", layer.router.rows(), D, E, D);
   checks::expect_length("bias", layer.bias, E);
   if (layer.places < 0)
@@ -103,7 +108,7 @@ void validate(const ExpertChoiceLayer& layer) {
 void validate(const SoftLayer& layer) {
   const Index D = layer.phi.cols();
   const bool finite = layer.nonfinite == NonFinite::refuse;
-  checks::expect_experts(layer.experts, D, finite);
+  expect_networks(layer.experts, D, finite);
   expect_positive("slots per expert", layer.slots);
   expect_group(layer.group);
   checks::expect_shape("phi", layer.phi.rows(), D,
@@ -124,17 +129,19 @@ void validate(const HierarchicalLayer& layer) {
   const Index D = layer.outer.weight.cols();
   const bool finite = layer.nonfinite == NonFinite::refuse;
   const auto E1 = static_cast<Index>(layer.inner.size());
-  checks::expect_experts(layer.experts, D, finite);
+  expect_networks(layer.experts, D, finite);
   expect_positive("groups of experts", E1);
   const Index E2 = layer.inner[0].weight.rows();
   if (E1 * E2 != count(layer.experts))
     throw Error(fmt::format("{} groups of {} experts, expected E={} in all",
                             E1, E2, count(layer.experts)));
   checks::expect_router("outer", layer.outer, E1, D, finite);
+  checks::expect_plain("outer", layer.outer);
   for (Index i = 0; i < E1; i++) {
     const Router& router = layer.inner[std::size_t(i)];
     const std::string name = fmt::format("inner {}", i);
     checks::expect_router(name, router, E2, D, finite);
+    checks::expect_plain(name, router);
     if (router.config.chosen != layer.inner[0].config.chosen)
       throw Error(fmt::format("{} chooses K={}, expected {} as inner 0", name,
                               router.config.chosen,

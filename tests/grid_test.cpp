@@ -27,7 +27,7 @@ constexpr unsigned kOptionDesigns = 4;
 
 Case case_of(const DesignRow& row, check::Family family) {
   Case c;
-  c.preset = rows_of("sparse")[std::size_t(row[0])].name;
+  c.preset = plain_rows()[std::size_t(row[0])].name;
   c.route = check::parse_case("route=" + kRoutes[std::size_t(row[1])]).route;
   c.T = kTokens[std::size_t(row[2])];
   c.D = kWidths[std::size_t(row[3])];
@@ -51,7 +51,7 @@ std::vector<Case> cases_of(check::Family family) {
     const Case c = case_of(row, family);
     return work(c) <= 3e7 && weights(c) <= 3e6;
   };
-  const std::vector<int> levels{int(rows_of("sparse").size()), int(kRoutes.size()), int(kTokens.size()),
+  const std::vector<int> levels{int(plain_rows().size()), int(kRoutes.size()), int(kTokens.size()),
                                 int(kWidths.size()),   int(kWidths.size()), int(kExperts.size()),
                                 int(kShared.size())};
   std::vector<Case> cases;
@@ -76,7 +76,8 @@ void compare_all(check::Family family, const std::map<std::string, int>& pinned)
     const SparseLayer layer = check::make_sparse_layer(c);
     const Matrix x = check::make_tokens(c);
     Recording expected;
-    reference::sparse(layer, x, &expected);
+    const Batch batch = check::make_batch(c);
+    reference::sparse(layer, x, &expected, batch);
     const Stage* output = expected.find("output");
     ASSERT_TRUE(output != nullptr && output->shape == (Shape{c.T, c.D})) << c.text();
     for (const check::Tier& tier : check::tiers()) {
@@ -91,7 +92,7 @@ void compare_all(check::Family family, const std::map<std::string, int>& pinned)
           continue;
         }
         if (emulated) set_order(i);
-        const Pass found = run(tier, layer, x, n);
+        const Pass found = run(tier, layer, x, n, batch);
         ASSERT_TRUE(same_trace(expected, found.trace, tier.name, c.text())) << "threads " << n;
         EXPECT_TRUE(same_bits(stage(expected, "output"), found.y)) << c.text();
         count.ran(tier.name);
@@ -104,15 +105,15 @@ void compare_all(check::Family family, const std::map<std::string, int>& pinned)
 }
 
 TEST(Grid, Exact) {
-  compare_all(check::Family::exact, {{"cpu", 1240}, {"cuda", 310}, {"cuda-emulated", 255}});
+  compare_all(check::Family::exact, {{"cpu", 1040}, {"cuda", 260}, {"cuda-emulated", 214}});
 }
 
 TEST(Grid, Normal) {
-  compare_all(check::Family::normal, {{"cpu", 1240}, {"cuda", 310}, {"cuda-emulated", 255}});
+  compare_all(check::Family::normal, {{"cpu", 1040}, {"cuda", 260}, {"cuda-emulated", 214}});
 }
 
 TEST(Grid, Wild) {
-  compare_all(check::Family::wild, {{"cpu", 1240}, {"cuda", 310}, {"cuda-emulated", 255}});
+  compare_all(check::Family::wild, {{"cpu", 1040}, {"cuda", 260}, {"cuda-emulated", 214}});
 }
 
 // The layer of the case with choices that no preset combines: score, key, raw weight,
@@ -204,7 +205,7 @@ TEST(Grid, EveryPairOccurs) {
           fmt::format("E{} K{} F{}", c.E, c.K, c.F), fmt::format("{} E{} K{}", c.preset, c.E, c.K),
           fmt::format("{} {} {}", c.preset, int(c.route.kind), c.route.exponent)})
       seen.insert(pair);
-  EXPECT_EQ(seen.size(), 9U * 8 + 8 * 8 + 10 * 8 + rows_of("sparse").size() * 10 + rows_of("sparse").size() * 4);
+  EXPECT_EQ(seen.size(), 9U * 8 + 8 * 8 + 10 * 8 + plain_rows().size() * 10 + plain_rows().size() * 4);
 }
 
 }  // namespace

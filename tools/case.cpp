@@ -56,7 +56,7 @@ check::Comparison compare_presets(const check::Case& c, const std::string& other
   check::Case d = c;
   d.preset = other;
   Recording theirs;
-  tier.prepare(check::make_layer(d), threads)->run(x, &theirs);
+  tier.prepare(check::make_layer(d), threads)->run(x, &theirs, check::make_batch(d));
   return check::compare(trace, theirs);
 }
 
@@ -80,7 +80,7 @@ int run(const Request& request) {
   if (!request.against.empty()) moe::preset(request.against);  // is there one?
   const Layer layer = check::make_layer(c);
   const Matrix x = check::make_tokens(c);
-  const Report report = examine(layer, x, {}, selection, options.threads);
+  const Report report = examine(layer, x, {}, selection, options.threads, 0, check::make_batch(c));
   const Recording& trace = report.run.runs.front().trace;
   const Stage* shown = request.show.empty() ? nullptr : &stage_of(trace, request.show);
   if (!options.out.empty()) io::write_trace(options.out, trace);

@@ -5,8 +5,8 @@
 namespace moe::tools {
 
 Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
-               double seconds) {
-  Report report{.run = run_tiers(layer, x, selection, threads, seconds), .verdicts = {}};
+               double seconds, const Batch& batch) {
+  Report report{.run = run_tiers(layer, x, batch, selection, threads, seconds), .verdicts = {}};
   report.verdicts = judge(layer, x, report.run.runs.front().trace, expected);
   return report;
 }

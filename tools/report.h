@@ -18,9 +18,9 @@ struct Report {
   bool ok() const { return equal() && all_ok(verdicts); }
 };
 
-/// Runs the layer on the tiers and compares with the expectations.
+/// Runs the layer on the tiers and compares with the expectations. `batch` matters to layers that draw or look token ids up.
 Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
-               double seconds = 0);
+               double seconds = 0, const Batch& batch = {});
 
 /// Adds "stages", "equal", "expected", "ok" and "skipped" to an object.
 void add_report(Json& json, const Report& report, const Selection& selection);

@@ -43,21 +43,21 @@ Recording only_output(const Recording& trace) {
   return r;
 }
 
-double run_once(const check::Prepared& prepared, const Matrix& x, Matrix& y) {
+double run_once(const check::Prepared& prepared, const Matrix& x, const Batch& batch, Matrix& y) {
   const auto start = std::chrono::steady_clock::now();
-  y = prepared.run(x, nullptr);
+  y = prepared.run(x, nullptr, batch);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-TierRun run_tier(const check::Tier& tier, const Layer& layer, const Matrix& x, int threads, double seconds) {
+TierRun run_tier(const check::Tier& tier, const Layer& layer, const Matrix& x, const Batch& batch, int threads, double seconds) {
   TierRun r;
   r.tier = &tier;
   const auto prepared = tier.prepare(layer, threads);
-  prepared->run(x, &r.trace);
-  r.seconds = run_once(*prepared, x, r.output);
+  prepared->run(x, &r.trace, batch);
+  r.seconds = run_once(*prepared, x, batch, r.output);
   Matrix again;
   for (double spent = r.seconds; spent < seconds;) {
-    const double s = run_once(*prepared, x, again);
+    const double s = run_once(*prepared, x, batch, again);
     r.seconds = std::min(r.seconds, s);
     spent += s;
   }
@@ -129,10 +129,10 @@ std::uint64_t LayerRun::fingerprint() const {
   return h;
 }
 
-LayerRun run_tiers(const Layer& layer, const Matrix& x, const Selection& selection, int threads, double seconds) {
+LayerRun run_tiers(const Layer& layer, const Matrix& x, const Batch& batch, const Selection& selection, int threads, double seconds) {
   LayerRun all;
   for (const check::Tier* tier : selection.tiers) {
-    all.runs.push_back(run_tier(*tier, layer, x, threads, seconds));
+    all.runs.push_back(run_tier(*tier, layer, x, batch, threads, seconds));
     TierRun& r = all.runs.back();
     if (all.runs.size() > 1) r.comparison = check::compare(all.runs.front().trace, r.trace);
   }

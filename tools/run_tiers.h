@@ -42,7 +42,7 @@ struct LayerRun {
 };
 
 /// Runs every tier twice, with and without a trace; then again without one until `seconds` have been spent on it.
-LayerRun run_tiers(const Layer& layer, const Matrix& x, const Selection& selection, int threads, double seconds = 0);
+LayerRun run_tiers(const Layer& layer, const Matrix& x, const Batch& batch, const Selection& selection, int threads, double seconds = 0);
 
 /// {"output":{"shape":[T,D],"hash":{"reference":"16 digits",...},"equal":true},...}
 Json stages_json(const LayerRun& run);

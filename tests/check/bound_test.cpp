@@ -73,7 +73,7 @@ TEST(Bound, HoldsForEveryPresetFamilyAndRoute) {
   for (const char* family : {"exact", "normal", "wild"}) {
     Ratios logits, weights, output;
     int cases = 0;
-    for (const Preset& row : test::dropless_rows())
+    for (const Preset& row : test::plain_rows())
       for (const char* route : {"uniform", "skew:1.2", "one", "empty"})
         for (const char* sizes : {"T=16 D=16 F=24 E=8 K=2", "T=8 D=64 F=33 E=16 K=4",
                                   "T=8 D=1 F=1 E=3 K=3", "T=12 D=7 F=100 E=5 K=1"})
@@ -201,7 +201,7 @@ TEST(Bound, FunctionsAreTheContracts) {
 
 TEST(Bound, NoticesOnePartInAHundredThousand) {
   int noticed_router = 0, noticed_down = 0, noticed_weights = 0, cases = 0;
-  for (const Preset& row : test::dropless_rows())
+  for (const Preset& row : test::plain_rows())
     for (int seed = 1; seed <= 20; seed++) {
       Case c = parse_case("preset=" + std::string(row.name) + " T=16 D=16 F=24 E=4 K=2");
       c.seed = std::uint64_t(seed);

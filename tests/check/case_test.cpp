@@ -215,7 +215,7 @@ TEST(CaseData, RecordedFingerprints) {
 // ---------------------------------------------------------------------------- routes
 
 TEST(CaseRoute, OneGivesAllTokensTheSameExperts) {
-  for (const Preset& row : test::rows_of("sparse"))
+  for (const Preset& row : test::ranked_rows())
     for (const char* family : kFamilies)
       for (const char* sizes : {"D=16 E=8 K=2", "D=1 E=8 K=3", "D=2 E=16 K=4", "D=33 E=5 K=5",
                                 "D=127 E=32 K=6", "D=7 E=1 K=1"}) {
@@ -233,7 +233,7 @@ TEST(CaseRoute, OneGivesAllTokensTheSameExperts) {
 }
 
 TEST(CaseRoute, EmptyLeavesTheAvoidedExpertsAlone) {
-  for (const Preset& row : test::rows_of("sparse"))
+  for (const Preset& row : test::ranked_rows())
     for (const char* family : kFamilies)
       for (const char* sizes : {"D=16 E=8 K=2", "D=1 E=8 K=3", "D=2 E=16 K=8", "D=33 E=5 K=3",
                                 "D=127 E=32 K=6", "D=8 E=8 K=6", "D=8 E=4 K=4"}) {
@@ -253,7 +253,7 @@ TEST(CaseRoute, EmptyLeavesTheAvoidedExpertsAlone) {
 }
 
 TEST(CaseRoute, UniformPrefersNobodyAndSkewFollowsZipf) {
-  for (const Preset& row : test::rows_of("sparse"))
+  for (const Preset& row : test::ranked_rows())
     for (const char* family : {"exact", "normal"}) {
       const std::string sizes = " T=512 D=64 F=1 E=16 K=2 seed=13 gen=";
       Case c = parse_case("preset=" + std::string(row.name) + sizes + family);
@@ -285,7 +285,7 @@ Matrix reversed_linear(const Matrix& x, const Matrix& w, const Vector& bias) {
 // Every sum of products of family exact is the same in any order: here backwards, and in binary64.
 TEST(CaseFamily, ExactSumsHaveNoOrder) {
   Index values = 0, nonzero = 0;
-  for (const Preset& row : test::dropless_rows())
+  for (const Preset& row : test::plain_rows())
     for (const char* sizes :
          {"T=9 D=16 F=24 E=8 K=2", "T=5 D=127 F=127 E=4 K=2", "T=5 D=1 F=3 E=3 K=1",
           "T=3 D=300 F=70 E=4 K=1", "T=3 D=33 F=500 E=4 K=2"})
@@ -333,7 +333,7 @@ TEST(CaseFamily, ExactSumsHaveNoOrder) {
 }
 
 TEST(CaseFamily, WildIsWildAndInformative) {
-  for (const Preset& row : test::dropless_rows()) {
+  for (const Preset& row : test::plain_rows()) {
     Index tokens = 0, finite_tokens = 0, finite_nonzero = 0, values = 0;
     bool subnormal = false, minus_zero = false, tie = false;
     for (int seed = 1; seed <= 8; seed++) {

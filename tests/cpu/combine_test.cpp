@@ -27,9 +27,19 @@ TEST(CpuCombine, HasTheReferencesBits) {
             ASSERT_NE(trace.find("combined"), nullptr);
             Matrix combined(T, D);
             const Matrix sum =
-                cpu::combine_and_add(dispatch, routing, rows, &shared, &combined, threads);
+                cpu::combine_and_add(dispatch, routing, rows,
+                                     {.shared = &shared, .combined = &combined}, threads);
             ASSERT_TRUE(same_bits(y, combined));
             ASSERT_TRUE(same_bits(Matrix(y + shared), sum));
+            const Vector keep = draw.vector(T);
+            Matrix scaled = y;
+            for (Index t = 0; t < T; t++) scaled.row(t) *= keep[t];
+            ASSERT_TRUE(same_bits(Matrix(scaled + shared),
+                                  cpu::combine_and_add(dispatch, routing, rows,
+                                                       {.shared = &shared, .keep = &keep}, threads)));
+            Matrix in_place = y;
+            cpu::add_shared({.shared = &shared, .keep = &keep}, in_place, threads);
+            ASSERT_TRUE(same_bits(Matrix(scaled + shared), in_place));
           }
           compared += y.size();
         }

@@ -29,5 +29,35 @@ TEST(CpuShared, HasTheReferencesBits) {
       }
 }
 
+// The two joins that leave the routed experts less than all.
+TEST(CpuShared, SharesAreTheReferences) {
+  Draw draw(44);
+  Index compared = 0;
+  for (const SharedJoin join : {SharedJoin::blended, SharedJoin::weighed})
+    for (const Index T : kSizes)
+      for (const Index D : {1, 5, 33}) {
+        const bool weighed = join == SharedJoin::weighed;
+        Shared shared{{}, make_ffn(draw, 9, D, true, false), draw.matrix(weighed ? 2 : 1, D), join};
+        if (weighed && D != 5) shared.gate_bias = draw.vector(2);
+        const Matrix x = draw.matrix(T, D);
+        const cpu::PreparedShared prepared = cpu::prepare(shared);
+        Matrix room = draw.matrix(T, D);
+        Matrix expected = room;
+        reference::make_room(shared, x, expected);
+        const Vector kept = cpu::shares(prepared, x, 2).kept;
+        ASSERT_EQ(kept.size(), T);
+        for (Index t = 0; t < T; t++) room.row(t) *= kept[t];
+        ASSERT_TRUE(same_bits(expected, room));
+        ASSERT_TRUE(same_bits(reference::run_shared(shared, x, nullptr),
+                              cpu::run_shared(prepared, x, nullptr, 3)));
+        const Shared back = cpu::unpack(prepared);
+        ASSERT_TRUE(same_bits(shared.gate, back.gate));
+        ASSERT_TRUE(same_bits(Matrix(shared.gate_bias), Matrix(back.gate_bias)));
+        ASSERT_EQ(back.join, join);
+        compared += room.size();
+      }
+  EXPECT_GT(compared, 0);
+}
+
 }  // namespace
 }  // namespace moe::test

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "reference/error.h"
-#include "reference/presets.h"
+#include "tests/support/rows.h"
 #include "reference/sparse.h"
 #include "tests/cpu/layers.h"
 
@@ -41,8 +41,8 @@ TEST(CpuSparse, EverySizeHasTheReferencesBits) {
 
 TEST(CpuSparse, EveryPresetHasTheReferencesBits) {
   Draw draw(52);
-  ASSERT_FALSE(presets().empty());
-  for (const Preset& preset : presets()) {
+  ASSERT_FALSE(plain_rows().empty());
+  for (const Preset& preset : plain_rows()) {
     const Index D = 33, F = 29, E = 16;
     SparseLayer layer;
     layer.router.config = preset.router;
@@ -53,6 +53,7 @@ TEST(CpuSparse, EveryPresetHasTheReferencesBits) {
     layer.router.weight = draw.matrix(E, D);
     if (preset.router_bias) layer.router.bias = draw.vector(E);
     if (config.key == SelectionKey::score_plus_bias) layer.router.selection_bias = draw.vector(E);
+    if (config.noise_kind == Noise::learned_gaussian) layer.router.noise_weight = draw.matrix(E, D);
     layer.experts.activation = preset.activation;
     for (Index e = 0; e < E; e++)
       layer.experts.ffn.push_back(

@@ -67,16 +67,41 @@ bool experts(bool gated) {
   return hidden.all_written();
 }
 
-bool router(const moe::RouterConfig& config, Index E) {
+bool router(const moe::RouterConfig& config, Index E, bool given = false) {
   const Index T = 5;
-  Numbers logits(T, E), bias(1, E), scores(T, E, false);
+  Numbers logits(T, E), bias(1, E), scales(1, E), scores(T, E, false);
   Array<float> groups(static_cast<std::size_t>(T * config.groups.count));
   const auto pairs = static_cast<std::size_t>(T * config.chosen);
   Array<float> w(pairs), chosen(pairs);
-  Array<int> selected(pairs);
-  kernels::route(config, logits.view(), bias.data.data(), groups.data(), scores.view(),
-                 selected.data(), w.data(), chosen.data());
+  Array<int> selected(std::vector<int>(pairs, static_cast<int>(E) - 1));
+  const bool biased = config.key == moe::SelectionKey::score_plus_bias;
+  kernels::route(config, logits.view(),
+                 {.selection_bias = biased ? bias.data.data() : nullptr,
+                  .expert_scale = given ? scales.data.data() : nullptr,
+                  .given = given,
+                  .later = {{1, 2, 3}, 7}},
+                 groups.data(), scores.view(), selected.data(), w.data(), chosen.data());
   return scores.all_written() && all_written(w) && all_written(chosen);
+}
+
+bool router_input_and_noise() {
+  const Index T = 5, D = 40, E = 9;
+  const kernels::Draws draws{{1, 2, 3}, 7};
+  Numbers x(T, D), gain(1, D), normalised(T, D, false), jittered(T, D, false), raw(T, E);
+  kernels::router_input(gain.data.data(), 1e-6F, 0, draws, x.view(), normalised.view());
+  kernels::router_input(nullptr, 0, 0.01F, draws, x.view(), jittered.view());
+  Numbers learned(T, E), fixed(T, E);
+  kernels::add_noise(raw.view(), 0.01F, draws, learned.view());
+  kernels::add_noise({}, 0.1F, draws, fixed.view());
+  return normalised.all_written() && jittered.all_written() && learned.all_written() &&
+         fixed.all_written();
+}
+
+bool identities() {
+  const Array<int> first(std::vector<int>{2});
+  Numbers rows(5, 9), hidden(5, 34), out(5, 9);
+  kernels::pass_on(first.data(), rows.view(), hidden.view(), out.view());
+  return hidden.all_written() && out.all_written();
 }
 
 bool router_to_all(Index E) {
@@ -177,8 +202,9 @@ bool hierarchical() {
 }
 
 bool shared() {
-  Numbers z(3, 1), y(3, 70), sum(3, 70, false);
-  kernels::open(z.view(), y.view());
+  Numbers z(3, 1), both(3, 2), y(3, 70), sum(3, 70, false);
+  kernels::take_share(moe::SharedJoin::blended, 0, z.view(), y.view());
+  kernels::take_share(moe::SharedJoin::weighed, 1, both.view(), y.view());
   kernels::add(y.view(), y.view(), sum.view());
   return y.all_written() && sum.all_written();
 }
@@ -226,6 +252,14 @@ const std::vector<Bug>& clean_kernels() {
                        40);
        },
        Needs::no_bug},
+      {"kernel: router, given experts and random slots",
+       [] {
+         return router({.chosen = 34, .later = moe::LaterSlots::random, .later_threshold = 0.5F}, 40,
+                       true);
+       },
+       Needs::no_bug},
+      {"kernel: router, input and noise", router_input_and_noise, Needs::no_bug},
+      {"kernel: expert, identities", identities, Needs::no_bug},
       {"kernel: router, all experts", [] { return router_to_all(70); }, Needs::no_bug},
       {"kernel: capacity, one large group",
        [] { return capacity(moe::Priority::choice, 100, 100); }, Needs::no_bug},

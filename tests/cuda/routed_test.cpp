@@ -34,5 +34,42 @@ TEST(CudaRouted, EveryStageHasTheReferencesBits) {
         }
 }
 
+// Experts that compute nothing after those that do, a latent space around them, the token itself in
+// the end; each with and without the others.
+TEST(CudaRouted, IdentitiesLatentSpaceAndResidualHaveTheReferencesBits) {
+  Draw draw(86);
+  for (const Index T : {0, 1, 7, 33})
+    for (const Index identities : {0, 1, 3})
+      for (const bool with_latent : {false, true})
+        for (const bool residual : {false, true})
+          for (const WeightOn on : {WeightOn::output, WeightOn::input}) {
+            const Index D = 6, L = with_latent ? 3 : D, E = 2 + identities;
+            Experts experts = make_experts(draw, 2, L, 5);
+            experts.identities = identities;
+            std::optional<Latent> latent;
+            if (with_latent) latent = Latent{draw.matrix(L, D), draw.matrix(D, L)};
+            const Shared shared{{}, make_ffn(draw, 3, D, true, true), draw.matrix(1, D)};
+            Routing routing = make_routing(draw, T, E, 2, 0, on);
+            make_wild(draw, routing, true, false);
+            const Dispatch dispatch = reference::place(routing, E, std::nullopt, nullptr);
+            const Matrix x = draw.matrix(T, D);
+            const cuda::PreparedExperts prepared = cuda::prepare(experts);
+            expect_same_pass(
+                [&](Trace* trace) {
+                  return reference::run_routed(experts, shared, routing, dispatch, x, trace, latent,
+                                               residual);
+                },
+                [&](Trace* trace) {
+                  return cuda::run_routed(prepared, cuda::prepare(shared), routing, dispatch, x,
+                                          trace, cuda::prepare(latent), residual);
+                },
+                fmt::format("T={} identities={} L={} residual={}", T, identities, L, residual));
+            EXPECT_EQ(cuda::unpack(prepared).identities, identities);
+            const std::optional<Latent> back = cuda::unpack(cuda::prepare(latent));
+            ASSERT_EQ(back.has_value(), with_latent);
+            if (with_latent) { EXPECT_TRUE(same_bits(latent->up, back->up)); }
+          }
+}
+
 }  // namespace
 }  // namespace moe::test

@@ -1,6 +1,8 @@
 // The shared expert on the device against the reference, bit for bit.
 #include "cuda/shared.h"
 
+#include "cuda/routed.h"
+#include "reference/routed.h"
 #include "reference/shared.h"
 #include "tests/cuda/support.h"
 
@@ -34,6 +36,34 @@ TEST(CudaShared, EveryShapeHasTheReferencesBits) {
         EXPECT_TRUE(same_bits(shared.ffn.up, back.ffn.up));
         EXPECT_TRUE(same_bits(shared.ffn.down_bias, back.ffn.down_bias));
       }
+}
+
+// The two joins that leave the routed experts less than all.
+TEST(CudaShared, JoinsHaveTheReferencesBits) {
+  Draw draw(62);
+  for (const SharedJoin join : {SharedJoin::blended, SharedJoin::weighed})
+    for (const Index T : {0, 1, 7, 33}) {
+      const bool weighed = join == SharedJoin::weighed;
+      const Experts experts = make_experts(draw, 3, 5, 4);
+      Shared shared{{}, make_ffn(draw, 9, 5, true, false), draw.matrix(weighed ? 2 : 1, 5), join};
+      if (weighed && T != 7) shared.gate_bias = draw.vector(2);
+      const Routing routing = make_routing(draw, T, 3, 2, 0, WeightOn::output);
+      const Dispatch dispatch = reference::place(routing, 3, std::nullopt, nullptr);
+      const Matrix x = draw.matrix(T, 5);
+      expect_same_pass(
+          [&](Trace* trace) {
+            return reference::run_routed(experts, shared, routing, dispatch, x, trace);
+          },
+          [&](Trace* trace) {
+            return cuda::run_routed(cuda::prepare(experts), cuda::prepare(shared), routing, dispatch,
+                                    x, trace);
+          },
+          fmt::format("join {} T={}", static_cast<int>(join), T));
+      const Shared back = cuda::unpack(cuda::prepare(shared));
+      EXPECT_TRUE(same_bits(shared.gate, back.gate));
+      EXPECT_TRUE(same_bits(shared.gate_bias, back.gate_bias));
+      EXPECT_EQ(shared.join, back.join);
+    }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cuda/emulator/cuda_on_cpu.h"
+#include "reference/batch.h"
 #include "reference/variants.h"
 #include "tests/cpu/support.h"
 
@@ -46,21 +47,38 @@ inline void expect_same_stages(const Recording& expected, const Recording& found
   }
 }
 
-/// One pass of the tier over a prepared layer against the reference's: y and every stage, in every
-/// order of threads, with and without a trace.
+/// One pass of the tier against the reference's: y and every stage, in every order of threads, with
+/// and without a trace.
+inline void expect_same_pass(const std::function<Matrix(Trace*)>& reference,
+                             const std::function<Matrix(Trace*)>& tier, const std::string& name) {
+  Recording expected;
+  const Matrix y = reference(&expected);
+  in_every_order([&] {
+    Recording found;
+    ASSERT_TRUE(same_bits(y, tier(&found))) << name;
+    expect_same_stages(expected, found, name);
+    ASSERT_TRUE(same_bits(y, tier(nullptr))) << name << " without a trace";
+  });
+}
+
+/// The same of a layer and what the tier prepared of it.
 template <class Layer, class Prepared>
 void expect_same_pass(Matrix (*reference)(const Layer&, const ConstMatrix&, Trace*),
                       Matrix (*tier)(const Prepared&, const ConstMatrix&, Trace*),
                       const Layer& layer, const Prepared& prepared, const Matrix& x,
                       const std::string& name) {
-  Recording expected;
-  const Matrix y = reference(layer, x, &expected);
-  in_every_order([&] {
-    Recording found;
-    ASSERT_TRUE(same_bits(y, tier(prepared, x, &found))) << name;
-    expect_same_stages(expected, found, name);
-    ASSERT_TRUE(same_bits(y, tier(prepared, x, nullptr))) << name << " without a trace";
-  });
+  expect_same_pass([&](Trace* trace) { return reference(layer, x, trace); },
+                   [&](Trace* trace) { return tier(prepared, x, trace); }, name);
+}
+
+/// The same of a layer that may draw or look token ids up.
+template <class Layer, class Prepared>
+void expect_same_pass(Matrix (*reference)(const Layer&, const ConstMatrix&, Trace*, const Batch&),
+                      Matrix (*tier)(const Prepared&, const ConstMatrix&, Trace*, const Batch&),
+                      const Layer& layer, const Prepared& prepared, const Matrix& x,
+                      const std::string& name, const Batch& batch = {}) {
+  expect_same_pass([&](Trace* trace) { return reference(layer, x, trace, batch); },
+                   [&](Trace* trace) { return tier(prepared, x, trace, batch); }, name);
 }
 
 /// Gives a routing scores with ties and, if asked for, NaN among them; and empties every few slots.

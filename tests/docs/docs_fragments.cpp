@@ -38,6 +38,8 @@ int main(int count, char** arguments) {
                                            {"capacity_rules", capacity_rules},
                                            {"capacity_example", capacity_example},
                                            {"routed_example", routed_example},
+                                           {"router_choice_example", router_choice_example},
+                                           {"shared_example", shared_example},
                                            {"disagreements", disagreements},
                                            {"traps", traps},
                                            {"accounting_mixtral", accounting_mixtral},

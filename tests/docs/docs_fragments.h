@@ -31,6 +31,9 @@ std::string capacity_rules();
 std::string capacity_example();
 /// The rows of a layer that drops, and their way back.
 std::string routed_example();
+/// Routers that draw, look up or divide evenly; and the ways a shared expert joins.
+std::string router_choice_example();
+std::string shared_example();
 /// The same logits under rules that are said to be equal.
 std::string disagreements();
 /// One rule of the numerics contract a row, and what breaking it does.

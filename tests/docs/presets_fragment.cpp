@@ -17,7 +17,15 @@ std::string score(const RouterConfig& r) {
   return "?";
 }
 
-std::string key(const RouterConfig& r) { return r.key == SelectionKey::score ? "s" : "s + bias"; }
+std::string key(const RouterConfig& r) {
+  switch (r.choice) {
+    case Choice::top_k: return r.key == SelectionKey::score ? "s" : "s + bias";
+    case Choice::table: return "token id";
+    case Choice::random: return "lot";
+    case Choice::balanced: return "s, evenly in training";
+  }
+  return "?";
+}
 
 std::string groups(const RouterConfig& r) {
   if (r.groups.kept >= r.groups.count) return {};
@@ -33,6 +41,7 @@ std::string_view raw_weight(const RouterConfig& r) {
     case RawWeight::softmax_of_chosen: return "softmax(chosen z)";
     case RawWeight::sigmoid_of_chosen: return "sigmoid(z)";
     case RawWeight::near_tie_softmax: return "softmax(near ties)";
+    case RawWeight::one: return "1";
   }
   return "?";
 }
@@ -80,6 +89,8 @@ std::string shared(const Preset& p) {
     case SharedKind::none: return {};
     case SharedKind::plain: return "yes";
     case SharedKind::sigmoid_gated: return "times sigmoid(gate·x)";
+    case SharedKind::blended: return "c of it, 1 - c of the rest, c = sigmoid(gate·x)";
+    case SharedKind::weighed: return "softmax(gate x) of both";
   }
   return "?";
 }
@@ -132,14 +143,57 @@ std::string_view besides(const Preset& p) {
   return p.second_group == SecondGroup::best_only ? ", best_only" : "";
 }
 
+std::string_view noise(const RouterConfig& r) {
+  switch (r.noise_kind) {
+    case Noise::none: return "";
+    case Noise::gaussian: return "noise / E";
+    case Noise::learned_gaussian: return "learned noise";
+    case Noise::input_jitter: return "jitter of the router's input";
+  }
+  return "?";
+}
+
+std::string_view later(const RouterConfig& r) {
+  switch (r.later) {
+    case LaterSlots::all: return "";
+    case LaterSlots::none: return "first slot only";
+    case LaterSlots::above_threshold: return "later slots above a threshold";
+    case LaterSlots::until_mass: return "later slots until a mass";
+    case LaterSlots::random: return "later slots by chance, w / ";
+  }
+  return "?";
+}
+
+// What else is special about a layer.
+std::string extras(const Preset& p) {
+  std::string text;
+  const auto add = [&text](const std::string& more) {
+    if (!more.empty()) text += (text.empty() ? "" : "; ") + more;
+  };
+  const RouterConfig& r = p.router;
+  if (r.noise_kind != Noise::none) add(fmt::format("{} in training, {}", noise(r), r.noise));
+  add(r.later == LaterSlots::random ? fmt::format("{}{}", later(r), r.later_threshold) : std::string(later(r)));
+  if (p.input_norm) add("router reads normalised tokens");
+  if (p.expert_scale) add("weights times a scale of each expert");
+  if (p.identities != 0) add(fmt::format("{} of the experts are identities", p.identities));
+  if (p.latent != 0) add(fmt::format("experts in {} dimensions", p.latent));
+  if (p.residual) add("x is added");
+  return text;
+}
+
 std::string dash(const std::string& text) { return text.empty() ? "–" : text; }
 std::string number(Index i) { return fmt::format("{}", i); }
 std::string millions(Index count) { return fmt::format("{:.2f}", static_cast<double>(count) / 1e6); }
 
+std::string scores(const Preset& p) {
+  if (p.unscored) return "–";
+  return score(p.router) + (p.router_bias ? ", z with bias" : "");
+}
+
 // The switches of a router, or dashes where the variant has none.
 std::vector<std::string> router_cells(const Preset& p) {
   const RouterConfig& r = p.router;
-  const std::string s = score(r) + (p.router_bias ? ", z with bias" : "");
+  const std::string s = scores(p);
   if (p.variant == "soft") return {"softmax over tokens", "–", "–", "softmax over slots", "–", "–"};
   if (p.variant == "dense") return {s, "–", "–", "s", "–", dash(scale(r))};
   if (p.variant == "expert_choice") return {s, "s, by experts", "–", "s", "–", "–"};
@@ -153,7 +207,7 @@ std::string presets_table() {
   Table table({"preset", "scores s", "ranked by", "weight", "experts", "shared", "E/K", "sizes of"});
   for (const Preset& p : presets())
     if (p.variant == "sparse")
-      table.row({fmt::format("`{}`", p.name), score(p.router) + (p.router_bias ? ", z with bias" : ""), ranked(p.router),
+      table.row({fmt::format("`{}`", p.name), scores(p), ranked(p.router),
                  weight(p.router), expert(p), dash(shared(p)),
                  fmt::format("{}/{}", p.published.experts, p.published.chosen), std::string(p.model)});
   return table.text();
@@ -161,36 +215,57 @@ std::string presets_table() {
 
 std::string variants_table() {
   Table table({"preset", "sizes of", "variant", "scores s", "key", "groups", "raw weight", "divided by", "scale", "places", "shared", "E", "K",
-               "F", "D", "shared F", "experts", "follows"});
+               "F", "D", "shared F", "experts", "besides", "follows"});
   for (const Preset& p : presets()) {
     const LayerSizes& n = p.published;
     std::vector<std::string> cells{fmt::format("`{}`", p.name), std::string(p.model), fmt::format("{}{}", p.variant, besides(p))};
     for (const std::string& cell : router_cells(p)) cells.push_back(cell);
     for (const std::string& cell :
          {dash(capacity(p)), dash(shared(p)), number(n.experts), chosen(p), number(n.hidden), number(n.width),
-          n.shared_hidden == 0 ? "–" : number(n.shared_hidden), expert(p), std::string(p.source)})
+          n.shared_hidden == 0 ? "–" : number(n.shared_hidden), expert(p), dash(extras(p)), std::string(p.source)})
       cells.push_back(cell);
     table.row(cells);
   }
   return table.text();
 }
 
+namespace {
+
+// Weights of one layer that are stored, that one token uses, and its multiplications with one.
+struct Weights {
+  Index stored, used, multiplied;
+};
+
+Weights weights(const Preset& p) {
+  const LayerSizes& n = p.published;
+  const Index products = p.activation.gated ? 3 : 2;
+  const Index networks = n.experts - p.identities;
+  const Index width = p.latent == 0 ? n.width : p.latent;  // of the experts
+  const Index scores = p.unscored ? 0 : n.experts * n.width;
+  const Index router = scores + (p.router_bias ? n.experts : 0) + (p.expert_scale ? n.experts : 0) +
+                       (p.input_norm ? n.width : 0) +
+                       (p.router.key == SelectionKey::score_plus_bias ? n.experts : 0);
+  const Index noise = p.router.noise_kind == Noise::learned_gaussian ? scores : 0;  // training alone
+  const Index one = products * width * n.hidden + (p.expert_biases ? (products - 1) * n.hidden + width : 0);
+  const bool one_gate = p.shared == SharedKind::sigmoid_gated || p.shared == SharedKind::blended;
+  const Index gates = p.shared == SharedKind::weighed ? 2 : one_gate ? 1 : 0;
+  const Index shared = products * n.width * n.shared_hidden + gates * n.width;
+  const Index latent = 2 * p.latent * n.width;
+  return {router + noise + networks * one + shared + latent, router + n.chosen * one + shared + latent,
+          scores + n.chosen * products * width * n.hidden + shared + latent};
+}
+
+}  // namespace
+
 std::string cost_table() {
   Table table({"preset", "D", "F", "E", "K", "stored, millions", "one token uses, millions", "share", "million FLOP a token"});
   for (const Preset& p : presets()) {
     if (p.variant != "sparse") continue;
     const LayerSizes& n = p.published;
-    const Index products = p.activation.gated ? 3 : 2;
-    const Index router = n.experts * n.width + (p.router_bias ? n.experts : 0) +
-                         (p.router.key == SelectionKey::score_plus_bias ? n.experts : 0);
-    const Index one = products * n.width * n.hidden + (p.expert_biases ? (products - 1) * n.hidden + n.width : 0);
-    const Index shared = products * n.width * n.shared_hidden + (p.shared == SharedKind::sigmoid_gated ? n.width : 0);
-    const Index stored = router + n.experts * one + shared;
-    const Index used = router + n.chosen * one + shared;
-    const Index multiplied = n.experts * n.width + n.chosen * products * n.width * n.hidden + shared;
-    table.row({fmt::format("`{}`", p.name), number(n.width), number(n.hidden), number(n.experts), number(n.chosen), millions(stored),
-               millions(used), fmt::format("{:.1f} %", 100.0 * static_cast<double>(used) / static_cast<double>(stored)),
-               millions(2 * multiplied)});
+    const Weights w = weights(p);
+    table.row({fmt::format("`{}`", p.name), number(n.width), number(n.hidden), number(n.experts), number(n.chosen), millions(w.stored),
+               millions(w.used), fmt::format("{:.1f} %", 100.0 * static_cast<double>(w.used) / static_cast<double>(w.stored)),
+               millions(2 * w.multiplied)});
   }
   return table.text();
 }

@@ -18,10 +18,10 @@ struct Pass {
   Matrix y;
 };
 
-inline Pass run(const check::Tier& tier, const Layer& layer, const ConstMatrix& x,
-                int threads = 1) {
+inline Pass run(const check::Tier& tier, const Layer& layer, const ConstMatrix& x, int threads = 1,
+                const Batch& batch = {}) {
   Pass pass;
-  pass.y = tier.prepare(layer, threads)->run(x, &pass.trace);
+  pass.y = tier.prepare(layer, threads)->run(x, &pass.trace, batch);
   return pass;
 }
 
