@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "check/checked.h"
 #include "check/tier.h"
 #include "reference/numerics/functions.h"
 #include "reference/presets.h"
@@ -12,23 +13,22 @@
 namespace moe::tools {
 namespace {
 
-struct Variant {
-  const char* name;
-  const char* what;
-};
-
-constexpr Variant kVariants[] = {
-    {"sparse", "token choice: every token picks its K experts; places per expert may be limited"},
-    {"dense", "every token visits all experts, weighted by a gate"},
-    {"expert_choice", "every expert picks its C tokens of a batch"},
-    {"soft", "slots are mixtures of tokens, outputs mixtures of slots"},
-    {"hierarchical", "a token picks groups of experts, then experts in each"},
-};
+// How a tier stands with a row: compared here, or what is missing for that.
+std::string standing(const check::Checked& row, const check::Tier& tier) {
+  if (tier.name == "reference") return paint(Ink::dim, "the definition");
+  const std::string count = std::to_string(check::cases(row, tier.name)) + " cases";
+  return tier.skipped.empty() ? mark(true) + " " + count : paint(Ink::warn, "wants a GPU: " + count);
+}
 
 Json to_json() {
   Json j;
   j["version"] = EXACTMOE_VERSION;
-  for (const Variant& v : kVariants) j["variants"].push_back({{"name", v.name}, {"what", v.what}});
+  for (const check::Checked& row : check::checked()) {
+    Json variant{{"name", row.name}, {"what", row.what}};
+    for (const check::Tier& t : check::tiers())
+      if (t.name != "reference") variant["checked"][t.name] = {{"cases", check::cases(row, t.name)}, {"runs_here", t.skipped.empty()}};
+    j["variants"].push_back(variant);
+  }
   for (const Preset& p : presets()) {
     const LayerSizes& s = p.published;
     j["presets"].push_back({{"name", p.name},
@@ -50,9 +50,18 @@ Json to_json() {
 std::string heading(const char* text) { return "\n" + paint(Ink::title, text) + "\n"; }
 
 std::string to_text() {
-  std::string s = paint(Ink::title, "variants") + "\n";
-  Table variants_table({"name", "what"});
-  for (const Variant& v : kVariants) variants_table.add({v.name, v.what});
+  std::string s = paint(Ink::title, "variants") +
+                  paint(Ink::dim, "  generated cases that the tests compare with the reference, every stage, bit for bit") + "\n";
+  std::vector<std::string> head{"name"};
+  for (const check::Tier& t : check::tiers()) head.push_back(t.name);
+  head.push_back("what");
+  Table variants_table(head);
+  for (const check::Checked& row : check::checked()) {
+    std::vector<std::string> cells{std::string(row.name)};
+    for (const check::Tier& t : check::tiers()) cells.push_back(standing(row, t));
+    cells.push_back(std::string(row.what));
+    variants_table.add(cells);
+  }
   s += variants_table.text();
   s += heading("presets") + paint(Ink::dim, "  the sizes are those of the published model") + "\n";
   Table presets_table({"name", "variant", "model", "E", "K", "D", "F", "shared F"});

@@ -1,0 +1,58 @@
+#include "check/checked.h"
+
+#include <array>
+
+namespace moe::check {
+namespace {
+
+template <class Variant>
+bool is(const Layer& layer) {
+  return std::holds_alternative<Variant>(layer);
+}
+
+// Is it a layer of token choice with that?
+template <class Part>
+bool sparse_with(const Layer& layer, Part part) {
+  const auto* sparse = std::get_if<SparseLayer>(&layer);
+  return sparse != nullptr && part(*sparse);
+}
+
+bool has_capacity(const Layer& layer) {
+  return sparse_with(layer, [](const SparseLayer& l) { return l.capacity.has_value(); });
+}
+bool has_shared(const Layer& layer) {
+  return sparse_with(layer, [](const SparseLayer& l) { return l.shared.has_value(); });
+}
+bool has_latent(const Layer& layer) {
+  return sparse_with(layer, [](const SparseLayer& l) { return l.latent || l.experts.identities != 0; });
+}
+bool draws(const Layer& layer) {
+  return sparse_with(layer, [](const SparseLayer& l) {
+    const RouterConfig& r = l.router.config;
+    return r.choice != Choice::top_k || r.noise_kind != Noise::none || r.later == LaterSlots::random;
+  });
+}
+
+constexpr std::array kChecked{
+    Checked{"sparse", "token choice: every token picks its K experts", is<SparseLayer>, 4000, 4000, 1012},
+    Checked{"dense", "every token visits all experts, weighted by a gate", is<DenseLayer>, 2000, 2000, 528},
+    Checked{"expert_choice", "every expert picks its C tokens of a batch", is<ExpertChoiceLayer>, 2000, 2000, 528},
+    Checked{"soft", "slots are mixtures of tokens, outputs mixtures of slots", is<SoftLayer>, 2000, 2000, 501},
+    Checked{"hierarchical", "a token picks groups of experts, then experts in each", is<HierarchicalLayer>, 2000, 2000, 506},
+    Checked{"capacity", "sparse, with a limited number of places", has_capacity, 3120, 3120, 792},
+    Checked{"shared", "sparse, with an expert that every token visits", has_shared, 1816, 1816, 460},
+    Checked{"drawn", "sparse, by noise, lot, table or auction", draws, 1318, 1318, 335},
+    Checked{"latent", "sparse, in a latent space or with experts that compute nothing", has_latent, 237, 237, 61},
+};
+
+}  // namespace
+
+std::span<const Checked> checked() { return kChecked; }
+
+int cases(const Checked& row, std::string_view tier) {
+  if (tier == "cpu") return row.cpu;
+  if (tier == "cuda") return row.cuda;
+  return tier == "cuda-emulated" ? row.cuda_emulated : 0;
+}
+
+}  // namespace moe::check
