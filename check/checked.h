@@ -13,7 +13,9 @@ struct Checked {
   std::string_view name;     ///< a variant (`sparse`), or a part of layers (`capacity`)
   std::string_view what;     ///< in words
   bool (*is_of)(const Layer& layer);  ///< does a layer count?
-  int cpu, cuda, cuda_emulated;       ///< cases; those of cuda run where there is a GPU
+  int cpu;            ///< cases on that tier
+  int cuda;           ///< where there is a GPU
+  int cuda_emulated;  ///< on any machine
 };
 
 /// All rows, variants first.

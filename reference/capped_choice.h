@@ -8,10 +8,8 @@
 // The sum is that of the real numbers: it is compared exactly. NaN counts as
 // -1, less than any score. Of several best the one found below is the answer:
 // every expert takes its C best tokens (ties: the earlier token); then, as
-// long as a token has too many experts, the best exchange is made,
-//
-//   t0 gives up e1, who takes t1; t1 gives up e2, who takes t2; ... ; tn
-//
+// long as a token has too many experts, the best exchange is made, in which
+// t0 gives up e1, who takes t1; t1 gives up e2, who takes t2; and so on to tn:
 // from a token t0 with more than b experts to a token tn with fewer: best is
 // what changes the sum by the most upwards, or the least downwards. This is
 // the successive shortest path algorithm of minimum-cost flow, begun from the

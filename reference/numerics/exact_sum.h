@@ -12,7 +12,7 @@ namespace moe::numerics {
 
 /// An integer in two's complement, in units of 2^-149; lowest limb first.
 struct ExactSum {
-  std::uint64_t limb[5] = {};
+  std::uint64_t limb[5] = {};  ///< 64 bits each
 };
 
 /// a + b.
