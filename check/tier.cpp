@@ -67,7 +67,7 @@ struct RunCpu {
 };
 
 Tier reference_tier() {
-  const auto prepare = [](const Layer& layer, int) {
+  const auto prepare = [](const Layer& layer, int, WeightFormat) {
     const auto checked = [](const auto& one) {
       validate(one);
       return one;
@@ -78,8 +78,8 @@ Tier reference_tier() {
 }
 
 Tier cpu_tier() {
-  const auto prepare = [](const Layer& layer, int threads) {
-    const auto packed = [](const auto& one) { return cpu::prepare(one); };
+  const auto prepare = [](const Layer& layer, int threads, WeightFormat format) {
+    const auto packed = [format](const auto& one) { return cpu::prepare(one, format); };
     return adapt(layer, packed, RunCpu{threads});
   };
   return {"cpu", cpu::unavailable(), prepare};

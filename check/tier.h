@@ -8,6 +8,7 @@
 #include "reference/batch.h"
 #include "reference/trace.h"
 #include "reference/variants.h"
+#include "reference/weight_format.h"
 
 namespace moe::check {
 
@@ -24,8 +25,16 @@ class Prepared {
 struct Tier {
   std::string name;     ///< reference, cpu, cuda or cuda-emulated
   std::string skipped;  ///< why it cannot run here; empty if it can
-  /// Makes a layer ready, for that many threads (0: as many as there are processors).
-  std::function<std::unique_ptr<Prepared>(const Layer&, int threads)> prepare;
+  /// `prepare` as the tier does it.
+  std::function<std::unique_ptr<Prepared>(const Layer&, int threads, WeightFormat format)> make;
+
+  /// Makes a layer ready, for that many threads (0: as many as there are processors). The cpu tier
+  /// keeps its networks' weights in `format` and throws Error if that does not hold them; the
+  /// others keep binary32, which is the same numbers.
+  std::unique_ptr<Prepared> prepare(const Layer& layer, int threads,
+                                    WeightFormat format = WeightFormat::f32) const {
+    return make(layer, threads, format);
+  }
 };
 
 /// All four, reference first, those that cannot run here included.

@@ -16,7 +16,7 @@ Tier cuda_tier() {
   int devices = 0;
   const bool asked = cudaGetDeviceCount(&devices) == cudaSuccess;
   tier.skipped = asked && devices > 0 ? "" : "no CUDA device";
-  tier.prepare = prepare_on_device;
+  tier.make = prepare_on_device;
 #endif
   return tier;
 }

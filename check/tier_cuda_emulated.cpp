@@ -12,7 +12,7 @@ Tier cuda_emulated_tier() {
   Tier tier{"cuda-emulated", "built without the emulated kernels", {}};
 #if defined(EXACTMOE_HAS_CUDA_EMULATED)
   tier.skipped = "";
-  tier.prepare = prepare_on_device;
+  tier.make = prepare_on_device;
 #endif
   return tier;
 }

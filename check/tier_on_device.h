@@ -34,7 +34,7 @@ struct RunOnDevice {
   }
 };
 
-std::unique_ptr<Prepared> prepare_on_device(const Layer& layer, int) {
+std::unique_ptr<Prepared> prepare_on_device(const Layer& layer, int, WeightFormat) {
   const auto copied = [](const auto& one) { return MOE_CUDA_NAMESPACE::prepare(one); };
   return adapt(layer, copied, RunOnDevice{});
 }

@@ -1,6 +1,6 @@
 #include "cpu/available.h"
 
-#include "cpu/numerics/elementary.h"
+#include "cpu/instructions.h"
 #include "reference/error.h"
 
 namespace moe::cpu {

@@ -1,6 +1,5 @@
 #include "cpu/buffer.h"
 
-#include <cstddef>
 #include <new>
 
 #if defined(__linux__)
@@ -12,27 +11,25 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
-std::size_t bytes(Index size) {
-  return static_cast<std::size_t>(size) * sizeof(float);
-}
-
 // Where a huge page could not fit, a cache line is enough.
-std::align_val_t alignment(Index size) {
-  return std::align_val_t{bytes(size) < 2 * kHugePage ? 64 : kHugePage};
+std::align_val_t alignment(std::size_t bytes) {
+  return std::align_val_t{bytes < 2 * kHugePage ? 64 : kHugePage};
 }
 
 }  // namespace
 
-Buffer::Buffer(Index size)
-    : size_(size), data_(static_cast<float*>(::operator new(bytes(size), alignment(size)))) {
+void* allocate_lines(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* memory = ::operator new(bytes, alignment(bytes));
 #if defined(__linux__)
   // A wish: where it is not granted, everything works as before.
-  if (alignment(size) == std::align_val_t{kHugePage}) madvise(data_, bytes(size), MADV_HUGEPAGE);
+  if (alignment(bytes) == std::align_val_t{kHugePage}) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
+  return memory;
 }
 
-Buffer::~Buffer() {
-  ::operator delete(data_, alignment(size_));
+void release_lines(void* memory, std::size_t bytes) noexcept {
+  if (memory != nullptr) ::operator delete(memory, alignment(bytes));
 }
 
 }  // namespace moe::cpu

@@ -1,36 +1,48 @@
-// Uninitialised floats that begin on a cache line.
+// Uninitialised memory that begins on a cache line.
 #pragma once
+#include <cstddef>
 #include <utility>
 
 #include "reference/types.h"
 
 namespace moe::cpu {
 
-/// An array of binary32 numbers, 64-byte aligned, not initialised; move-only. Large ones ask for
-/// huge pages: weights are read from end to end, and with pages of 4 KiB every line of 64 would
-/// come with a walk through the page tables, twice as long in a virtual machine.
-class Buffer {
+/// Memory of that many bytes, 64-byte aligned; nullptr for 0. Much of it asks for huge pages:
+/// weights are read from end to end, and with pages of 4 KiB every line of 64 would come with a
+/// walk through the page tables, twice as long in a virtual machine.
+void* allocate_lines(std::size_t bytes);
+/// Gives it back.
+void release_lines(void* memory, std::size_t bytes) noexcept;
+
+/// An array of numbers, 64-byte aligned, not initialised; move-only.
+template <class T>
+class BufferOf {
  public:
-  Buffer() = default;
+  BufferOf() = default;
   /// Room for `size` values.
-  explicit Buffer(Index size);
-  Buffer(Buffer&& other) noexcept
+  explicit BufferOf(Index size)
+      : size_(size), data_(static_cast<T*>(allocate_lines(bytes_of(size)))) {}
+  BufferOf(BufferOf&& other) noexcept
       : size_(std::exchange(other.size_, 0)), data_(std::exchange(other.data_, nullptr)) {}
-  Buffer& operator=(Buffer&& other) noexcept {
+  BufferOf& operator=(BufferOf&& other) noexcept {
     std::swap(size_, other.size_);
     std::swap(data_, other.data_);
     return *this;
   }
-  ~Buffer();
+  ~BufferOf() { release_lines(data_, bytes_of(size_)); }
 
-  float* data() { return data_; }
-  const float* data() const { return data_; }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
   /// Number of values.
   Index size() const { return size_; }
 
  private:
+  static std::size_t bytes_of(Index size) { return static_cast<std::size_t>(size) * sizeof(T); }
   Index size_ = 0;
-  float* data_ = nullptr;
+  T* data_ = nullptr;
 };
+
+/// Of binary32 numbers.
+using Buffer = BufferOf<float>;
 
 }  // namespace moe::cpu

@@ -7,7 +7,7 @@
 
 namespace moe::cpu {
 
-PreparedDense prepare(const DenseLayer& layer) {
+PreparedDense prepare(const DenseLayer& layer, WeightFormat format) {
   require_available();
   validate(layer);
   return {.outline = Outline<DenseLayer>({.gate = without_weights(layer.gate),
@@ -15,8 +15,8 @@ PreparedDense prepare(const DenseLayer& layer) {
                                           .shared = {},
                                           .nonfinite = layer.nonfinite}),
           .gate = prepare(layer.gate),
-          .experts = prepare(layer.experts),
-          .shared = prepare(layer.shared)};
+          .experts = prepare(layer.experts, format),
+          .shared = prepare(layer.shared, format)};
 }
 
 DenseLayer unpack(const PreparedDense& prepared) {

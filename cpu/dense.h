@@ -20,7 +20,7 @@ struct PreparedDense {
 
 /// Checks the layer (moe::validate) and packs its weights. Throws Error if the layer makes no sense
 /// or this processor cannot run the tier.
-PreparedDense prepare(const DenseLayer& layer);
+PreparedDense prepare(const DenseLayer& layer, WeightFormat format = WeightFormat::f32);
 
 /// The layer that was packed, bit for bit.
 DenseLayer unpack(const PreparedDense& prepared);

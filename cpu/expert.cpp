@@ -2,16 +2,18 @@
 
 #include "cpu/available.h"
 #include "cpu/parallel.h"
+#include "reference/error.h"
 
 namespace moe::cpu {
 
-PreparedFfn prepare(const Ffn& ffn, bool gated) {
+PreparedFfn prepare(const Ffn& ffn, bool gated, WeightFormat format) {
   require_available();
+  if (format != WeightFormat::f32) expect_held(format, ffn);
   const Index F = ffn.up.rows();
   const Index D = ffn.up.cols();
   const Index panels = panels_for(F);
-  PreparedFfn p{.in = Panels(gated ? 2 * panels : panels, D),
-                .down = Panels(panels_for(D), F),
+  PreparedFfn p{.in = Panels(gated ? 2 * panels : panels, D, format),
+                .down = Panels(panels_for(D), F, format),
                 .hidden = F,
                 .width = D,
                 .gated = gated,
@@ -27,9 +29,13 @@ PreparedFfn prepare(const Ffn& ffn, bool gated) {
   return p;
 }
 
-PreparedExperts prepare(const Experts& experts) {
+PreparedExperts prepare(const Experts& experts, WeightFormat format) {
   PreparedExperts prepared{experts.activation, {}, experts.identities};
-  for (const Ffn& ffn : experts.ffn) prepared.ffn.push_back(prepare(ffn, experts.activation.gated));
+  for (const Ffn& ffn : experts.ffn) try {
+      prepared.ffn.push_back(prepare(ffn, experts.activation.gated, format));
+    } catch (const Error& error) {
+      throw Error("expert " + std::to_string(prepared.ffn.size()) + ": " + error.what());
+    }
   return prepared;
 }
 

@@ -36,10 +36,10 @@ inline Index count(const PreparedExperts& experts) {
   return static_cast<Index>(experts.ffn.size()) + experts.identities;
 }
 
-/// Packs a network.
-PreparedFfn prepare(const Ffn& ffn, bool gated);
-/// Packs all experts.
-PreparedExperts prepare(const Experts& experts);
+/// Packs a network. Throws Error naming a weight that the format does not hold.
+PreparedFfn prepare(const Ffn& ffn, bool gated, WeightFormat format = WeightFormat::f32);
+/// Packs all experts; likewise.
+PreparedExperts prepare(const Experts& experts, WeightFormat format = WeightFormat::f32);
 /// The network that was packed, bit for bit.
 Ffn unpack(const PreparedFfn& ffn);
 /// The experts that were packed, bit for bit.

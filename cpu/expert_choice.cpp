@@ -53,7 +53,7 @@ Lists choose_capped(const Matrix& s, Index group, Index C, Index most_experts, i
 
 }  // namespace
 
-PreparedExpertChoice prepare(const ExpertChoiceLayer& layer) {
+PreparedExpertChoice prepare(const ExpertChoiceLayer& layer, WeightFormat format) {
   require_available();
   validate(layer);
   return {.outline = Outline<ExpertChoiceLayer>({.router = Matrix(0, layer.router.cols()),
@@ -65,8 +65,8 @@ PreparedExpertChoice prepare(const ExpertChoiceLayer& layer) {
                                                  .shared = {},
                                                  .nonfinite = layer.nonfinite}),
           .router = prepare(layer.router, layer.bias),
-          .experts = prepare(layer.experts),
-          .shared = prepare(layer.shared)};
+          .experts = prepare(layer.experts, format),
+          .shared = prepare(layer.shared, format)};
 }
 
 ExpertChoiceLayer unpack(const PreparedExpertChoice& prepared) {

@@ -22,7 +22,8 @@ struct PreparedExpertChoice {
 
 /// Checks the layer (moe::validate) and packs its weights. Throws Error if the layer makes no sense
 /// or this processor cannot run the tier.
-PreparedExpertChoice prepare(const ExpertChoiceLayer& layer);
+PreparedExpertChoice prepare(const ExpertChoiceLayer& layer,
+                             WeightFormat format = WeightFormat::f32);
 
 /// The layer that was packed, bit for bit.
 ExpertChoiceLayer unpack(const PreparedExpertChoice& prepared);

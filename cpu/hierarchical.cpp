@@ -33,7 +33,7 @@ float weight_of_best(const RouterConfig& inner, float score) {
 
 }  // namespace
 
-PreparedHierarchical prepare(const HierarchicalLayer& layer) {
+PreparedHierarchical prepare(const HierarchicalLayer& layer, WeightFormat format) {
   require_available();
   validate(layer);
   HierarchicalLayer outline{.outer = without_weights(layer.outer),
@@ -51,7 +51,7 @@ PreparedHierarchical prepare(const HierarchicalLayer& layer) {
   return {.outline = Outline<HierarchicalLayer>(std::move(outline)),
           .outer = prepare(layer.outer),
           .inner = std::move(inner),
-          .experts = prepare(layer.experts)};
+          .experts = prepare(layer.experts, format)};
 }
 
 HierarchicalLayer unpack(const PreparedHierarchical& prepared) {

@@ -23,7 +23,8 @@ struct PreparedHierarchical {
 
 /// Checks the layer (moe::validate) and packs its weights. Throws Error if the layer makes no sense
 /// or this processor cannot run the tier.
-PreparedHierarchical prepare(const HierarchicalLayer& layer);
+PreparedHierarchical prepare(const HierarchicalLayer& layer,
+                             WeightFormat format = WeightFormat::f32);
 
 /// The layer that was packed, bit for bit.
 HierarchicalLayer unpack(const PreparedHierarchical& prepared);

@@ -27,6 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr hn::CappedTag<float, kPanel> kTag;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(kTag));
 constexpr int kVectors = static_cast<int>(kPanel) / kLanes;  // registers per row of a panel
+constexpr Index kLine = 64;                                  // bytes
 #if HWY_TARGET <= HWY_AVX3
 constexpr int kAccumulators = 24;  // of 32 registers
 constexpr int kHeight = 12;
@@ -55,33 +56,62 @@ constexpr Index kStep = 16;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 constexpr int kUnrolled = 1;  // straight code full of checks takes minutes to compile
 #elif defined(__has_feature)
-constexpr int kUnrolled = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 1 : 16;
+constexpr int kUnrolled = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 1 : 8;
 #else
-constexpr int kUnrolled = 16;
+constexpr int kUnrolled = 8;
 #endif
+
+// How weights come out of a panel: `load<odd>(pair + lane)` are the weights of k = 2 j + odd, where
+// `pair` is the place of k = 2 j. Decoding is exact, so the chains are those of binary32 weights.
+struct F32 {
+  static constexpr Index kPairBytes = 128;
+  template <int odd>
+  static HWY_INLINE hn::Vec<decltype(kTag)> load(const std::byte* pair, Index lane) {
+    return hn::LoadU(kTag, reinterpret_cast<const float*>(pair) + odd * kPanel + lane);
+  }
+};
+struct Bf16 {
+  static constexpr Index kPairBytes = 64;
+  template <int odd>
+  static HWY_INLINE hn::Vec<decltype(kTag)> load(const std::byte* pair, Index lane) {
+    const hn::RebindToUnsigned<decltype(kTag)> words;
+    const auto both = hn::LoadU(words, reinterpret_cast<const std::uint32_t*>(pair) + lane);
+    if constexpr (odd == 0) return hn::BitCast(kTag, hn::ShiftLeft<16>(both));
+    return hn::BitCast(kTag, hn::And(both, hn::Set(words, 0xffff0000U)));
+  }
+};
+struct F16 {
+  static constexpr Index kPairBytes = 64;
+  template <int odd>
+  static HWY_INLINE hn::Vec<decltype(kTag)> load(const std::byte* pair, Index lane) {
+    const hn::Rebind<hwy::float16_t, decltype(kTag)> halves;
+    const auto* codes = reinterpret_cast<const hwy::float16_t*>(pair);
+    return hn::PromoteTo(kTag, hn::LoadU(halves, codes + odd * kPanel + lane));
+  }
+};
 
 // What one call of a tile kernel reads and writes.
 struct TileCall {
-  const float* a;  // [length][R]
-  const float* b;  // [length][16], panels panel_stride apart
-  Index panel_stride;
+  const float* a;       // [length][R]
+  const std::byte* b;   // the panels' weights, panel_bytes apart
+  Index panel_bytes;
   Index length;
   const float* start;  // [P][16], or nullptr: go on from c
   float* c;            // [R][16], panels c_stride apart
   Index c_stride;
-  const float* ahead;  // lines to fetch, of each of P panels panel_stride apart ...
-  Index ahead_lines;   // ... so many for every kStep values of k
+  const std::byte* ahead;  // lines to fetch, of each of P panels panel_bytes apart ...
+  Index ahead_lines;       // ... so many for every kStep values of k
 };
 
 // One step of all chains.
-template <int R, int P>
-HWY_INLINE void one_k(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, Index stride,
+template <class Format, int R, int P, int odd>
+HWY_INLINE void one_k(const float* HWY_RESTRICT a, const std::byte* pair, Index panel_bytes,
                       hn::Vec<decltype(kTag)> (&acc)[R][P * kVectors]) {
   constexpr int N = P * kVectors;
   hn::Vec<decltype(kTag)> w[N];
 #pragma GCC unroll 16
   for (int n = 0; n < N; n++)
-    w[n] = hn::LoadU(kTag, b + n / kVectors * stride + n % kVectors * kLanes);
+    w[n] = Format::template load<odd>(pair + n / kVectors * panel_bytes, n % kVectors * kLanes);
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++) {
     const auto x = hn::Set(kTag, a[r]);
@@ -90,15 +120,24 @@ HWY_INLINE void one_k(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, 
   }
 }
 
-template <int R, int P>
+// Two steps.
+template <class Format, int R, int P>
+HWY_INLINE void two_k(const float* HWY_RESTRICT a, const std::byte* pair, Index panel_bytes,
+                      hn::Vec<decltype(kTag)> (&acc)[R][P * kVectors]) {
+  one_k<Format, R, P, 0>(a, pair, panel_bytes, acc);
+  one_k<Format, R, P, 1>(a + R, pair, panel_bytes, acc);
+}
+
+template <class Format, int R, int P>
 HWY_NOINLINE void tile(const TileCall& call) {
   using V = hn::Vec<decltype(kTag)>;
   constexpr int N = P * kVectors;
+  constexpr Index pair_bytes = Format::kPairBytes;
   V acc[R][N];
   const float* HWY_RESTRICT a = call.a;
-  const float* HWY_RESTRICT b = call.b;
-  const Index stride = call.panel_stride;
-  const float* ahead = call.ahead;
+  const std::byte* b = call.b;
+  const Index panel_bytes = call.panel_bytes;
+  const std::byte* ahead = call.ahead;
 
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++) {
@@ -112,14 +151,17 @@ HWY_NOINLINE void tile(const TileCall& call) {
   }
   Index k = 0;
   for (; k + kStep <= call.length; k += kStep) {
-    for (Index i = 0; i < call.ahead_lines; i++, ahead += kPanel)
-      for (Index p = 0; p < P; p++) hwy::Prefetch(ahead + p * stride);
+    for (Index i = 0; i < call.ahead_lines; i++, ahead += kLine)
+      for (Index p = 0; p < P; p++) hwy::Prefetch(ahead + p * panel_bytes);
 #pragma GCC unroll kUnrolled
-    for (Index i = 0; i < kStep; i++) one_k<R, P>(a + i * R, b + i * kPanel, stride, acc);
+    for (Index i = 0; i < kStep / 2; i++)
+      two_k<Format, R, P>(a + 2 * i * R, b + i * pair_bytes, panel_bytes, acc);
     a += kStep * R;
-    b += kStep * kPanel;
+    b += kStep / 2 * pair_bytes;
   }
-  for (; k < call.length; k++, a += R, b += kPanel) one_k<R, P>(a, b, stride, acc);
+  for (; k + 2 <= call.length; k += 2, a += 2 * R, b += pair_bytes)
+    two_k<Format, R, P>(a, b, panel_bytes, acc);
+  if (k < call.length) one_k<Format, R, P, 0>(a, b, panel_bytes, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 16
@@ -131,26 +173,34 @@ HWY_NOINLINE void tile(const TileCall& call) {
 using Kernel = void (*)(const TileCall&);
 
 // kernels[R-1][P-1]; nullptr where so many panels do not fit.
-template <int R, int P>
+template <class Format, int R, int P>
 constexpr Kernel kernel() {
   if constexpr (P <= panels_together(R))
-    return tile<R, P>;
+    return tile<Format, R, P>;
   else
     return nullptr;
 }
 struct KernelsOfHeight {
   Kernel of_panels[4];
 };
-template <int R>
+template <class Format, int R>
 constexpr KernelsOfHeight row() {
   if constexpr (R <= kHeight)
-    return {{kernel<R, 1>(), kernel<R, 2>(), kernel<R, 3>(), kernel<R, 4>()}};
+    return {{kernel<Format, R, 1>(), kernel<Format, R, 2>(), kernel<Format, R, 3>(),
+             kernel<Format, R, 4>()}};
   else
     return {};
 }
-constexpr KernelsOfHeight kKernels[] = {row<1>(), row<2>(),  row<3>(),  row<4>(),
-                                        row<5>(), row<6>(),  row<7>(),  row<8>(),
-                                        row<9>(), row<10>(), row<11>(), row<12>()};
+template <class Format>
+constexpr KernelsOfHeight kKernels[] = {
+    row<Format, 1>(), row<Format, 2>(),  row<Format, 3>(),  row<Format, 4>(),
+    row<Format, 5>(), row<Format, 6>(),  row<Format, 7>(),  row<Format, 8>(),
+    row<Format, 9>(), row<Format, 10>(), row<Format, 11>(), row<Format, 12>()};
+
+const KernelsOfHeight* kernels(WeightFormat format) {
+  if (format == WeightFormat::bf16) return kKernels<Bf16>;
+  return format == WeightFormat::f16 ? kKernels<F16> : kKernels<F32>;
+}
 
 Index tile_height_here() {
   return kHeight;
@@ -170,8 +220,8 @@ void plan_ahead(const Depths& depths, const Panels& weights, const Block& block,
   const bool exists = next_piece < depths.count() && next_panel + P <= block.last_panel;
   const Index steps = call.length / kStep * tile_count;
   if (tile_count < 2 || !exists || steps == 0) return;
-  call.ahead = weights.values(next_panel) + depths.begin(next_piece) * kPanel;
-  call.ahead_lines = (depths.length(next_piece) + steps - 1) / steps;
+  call.ahead = weights.at(next_panel, depths.begin(next_piece));
+  call.ahead_lines = (weights.lines(depths.length(next_piece)) + steps - 1) / steps;
 }
 
 void multiply_here(const PackedRows& rows, const Panels& weights, const Block& block, float* out) {
@@ -180,8 +230,9 @@ void multiply_here(const PackedRows& rows, const Panels& weights, const Block& b
   const Index first_row = tiles.begin(block.first_tile);
   const Index block_rows = tiles.begin(block.last_tile) - first_row;
   const Index together = panels_together(static_cast<int>(tiles.rows(block.first_tile)));
+  const KernelsOfHeight* const kernel = kernels(weights.format());
   TileCall call;
-  call.panel_stride = weights.depth() * kPanel;
+  call.panel_bytes = weights.panel_bytes();
   call.c_stride = block_rows * kPanel;
 
   for (Index piece = 0; piece < depths.count(); piece++) {
@@ -191,16 +242,16 @@ void multiply_here(const PackedRows& rows, const Panels& weights, const Block& b
     Index P;
     for (Index panel = block.first_panel; panel < block.last_panel; panel += P) {
       P = block.last_panel - panel < together ? block.last_panel - panel : together;
-      call.b = weights.values(panel) + k * kPanel;
+      call.b = weights.at(panel, k);
       call.start = piece == 0 ? weights.start(panel) : nullptr;
       plan_ahead(depths, weights, block, piece, panel, P, call);
-      const float* ahead_end = call.ahead + call.length * kPanel;
+      const std::byte* ahead_end = call.ahead + weights.lines(call.length) * kLine;
       float* c = out + (panel - block.first_panel) * call.c_stride;
       for (Index t = block.first_tile; t < block.last_tile; t++) {
         call.a = rows.at(piece, t);
         call.c = c + (tiles.begin(t) - first_row) * kPanel;
-        kKernels[tiles.rows(t) - 1].of_panels[P - 1](call);
-        call.ahead += steps * call.ahead_lines * kPanel;
+        kernel[tiles.rows(t) - 1].of_panels[P - 1](call);
+        call.ahead += steps * call.ahead_lines * kLine;
         if (call.ahead >= ahead_end) call.ahead_lines = 0;  // all of it is on its way
       }
     }

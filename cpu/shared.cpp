@@ -6,8 +6,8 @@
 
 namespace moe::cpu {
 
-PreparedShared prepare(const Shared& shared) {
-  return {shared.activation, prepare(shared.ffn, shared.activation.gated),
+PreparedShared prepare(const Shared& shared, WeightFormat format) {
+  return {shared.activation, prepare(shared.ffn, shared.activation.gated, format),
           prepare(shared.gate, shared.gate_bias), shared.join};
 }
 
@@ -17,9 +17,9 @@ Shared unpack(const PreparedShared& prepared) {
   return shared;
 }
 
-std::optional<PreparedShared> prepare(const std::optional<Shared>& shared) {
+std::optional<PreparedShared> prepare(const std::optional<Shared>& shared, WeightFormat format) {
   if (!shared) return std::nullopt;
-  return prepare(*shared);
+  return prepare(*shared, format);
 }
 
 std::optional<Shared> unpack(const std::optional<PreparedShared>& prepared) {

@@ -23,12 +23,13 @@ struct Shares {
 };
 
 /// Packs the shared expert.
-PreparedShared prepare(const Shared& shared);
+PreparedShared prepare(const Shared& shared, WeightFormat format = WeightFormat::f32);
 /// The shared expert that was packed, bit for bit.
 Shared unpack(const PreparedShared& shared);
 
 /// The same where there may be none.
-std::optional<PreparedShared> prepare(const std::optional<Shared>& shared);
+std::optional<PreparedShared> prepare(const std::optional<Shared>& shared,
+                                      WeightFormat format = WeightFormat::f32);
 /// The same where there may be none.
 std::optional<Shared> unpack(const std::optional<PreparedShared>& shared);
 

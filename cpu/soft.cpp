@@ -60,7 +60,7 @@ Matrix mix_slots(const Groups& groups, const Matrix& weights, const Matrix& outp
 
 }  // namespace
 
-PreparedSoft prepare(const SoftLayer& layer) {
+PreparedSoft prepare(const SoftLayer& layer, WeightFormat format) {
   require_available();
   validate(layer);
   return {.outline = Outline<SoftLayer>({.phi = layer.phi,
@@ -73,7 +73,7 @@ PreparedSoft prepare(const SoftLayer& layer) {
                                          .experts = without_weights(layer.experts),
                                          .nonfinite = layer.nonfinite}),
           .slots = prepare(normalised_slots(layer), Vector()),
-          .experts = prepare(layer.experts)};
+          .experts = prepare(layer.experts, format)};
 }
 
 SoftLayer unpack(const PreparedSoft& prepared) {

@@ -27,7 +27,7 @@ struct PreparedSoft {
 
 /// Checks the layer (moe::validate), normalises its slots and packs its weights. Throws Error if
 /// the layer makes no sense or this processor cannot run the tier.
-PreparedSoft prepare(const SoftLayer& layer);
+PreparedSoft prepare(const SoftLayer& layer, WeightFormat format = WeightFormat::f32);
 
 /// The layer that was packed, bit for bit.
 SoftLayer unpack(const PreparedSoft& prepared);

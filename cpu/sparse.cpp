@@ -6,7 +6,7 @@
 #include "cpu/routed.h"
 
 namespace moe::cpu {
-PreparedSparse prepare(const SparseLayer& layer) {
+PreparedSparse prepare(const SparseLayer& layer, WeightFormat format) {
   require_available();
   validate(layer);
   return {.outline = Outline<SparseLayer>({.router = without_weights(layer.router),
@@ -16,8 +16,8 @@ PreparedSparse prepare(const SparseLayer& layer) {
                                            .residual = layer.residual,
                                            .nonfinite = layer.nonfinite}),
           .router = prepare(layer.router),
-          .experts = prepare(layer.experts),
-          .shared = prepare(layer.shared),
+          .experts = prepare(layer.experts, format),
+          .shared = prepare(layer.shared, format),
           .latent = prepare(layer.latent)};
 }
 

@@ -22,7 +22,7 @@ struct PreparedSparse {
 
 /// Checks the layer (moe::validate) and packs its weights, once for all calls of sparse. Throws
 /// Error if the layer makes no sense or this processor cannot run the tier.
-PreparedSparse prepare(const SparseLayer& layer);
+PreparedSparse prepare(const SparseLayer& layer, WeightFormat format = WeightFormat::f32);
 
 /// The layer that was packed, bit for bit.
 SparseLayer unpack(const PreparedSparse& prepared);

@@ -52,11 +52,11 @@ Json numbers_json(const Stage& stage) {
 
 // The same tokens through the layer of another preset with the same sizes and draws.
 check::Comparison compare_presets(const check::Case& c, const std::string& other, const Matrix& x, const Recording& trace,
-                                  const check::Tier& tier, int threads) {
+                                  const check::Tier& tier, int threads, WeightFormat weights) {
   check::Case d = c;
   d.preset = other;
   Recording theirs;
-  tier.prepare(check::make_layer(d), threads)->run(x, &theirs, check::make_batch(d));
+  tier.prepare(rounded(weights, check::make_layer(d)), threads, weights)->run(x, &theirs, check::make_batch(d));
   return check::compare(trace, theirs);
 }
 
@@ -78,9 +78,11 @@ int run(const Request& request) {
   const Selection selection = select(options.tiers);
   const check::Case c = check::parse_case(request.line);
   if (!request.against.empty()) moe::preset(request.against);  // is there one?
-  const Layer layer = check::make_layer(c);
+  const WeightFormat weights = weight_format(options.weights).value_or(WeightFormat::f32);
+  const Layer layer = rounded(weights, check::make_layer(c));
   const Matrix x = check::make_tokens(c);
-  const Report report = examine(layer, x, {}, selection, options.threads, 0, check::make_batch(c));
+  const Report report =
+      examine(layer, x, {}, selection, {.threads = options.threads, .weights = weights, .batch = check::make_batch(c)});
   const Recording& trace = report.run.runs.front().trace;
   const Stage* shown = request.show.empty() ? nullptr : &stage_of(trace, request.show);
   if (!options.out.empty()) io::write_trace(options.out, trace);
@@ -96,7 +98,7 @@ int run(const Request& request) {
   }
   bool same = true;
   if (!request.against.empty()) {
-    const auto comparison = compare_presets(c, request.against, x, trace, *selection.tiers.front(), options.threads);
+    const auto comparison = compare_presets(c, request.against, x, trace, *selection.tiers.front(), options.threads, weights);
     same = comparison.equal();
     const auto* first = comparison.first_difference();
     json["against"] = {{"preset", request.against}, {"equal", same}, {"first_stage", first == nullptr ? Json() : Json(first->name)}};

@@ -28,7 +28,7 @@ struct Options {
   std::string tiers;            ///< names with commas; empty: all that run here
   int threads = 0;              ///< 0: as many as there are processors
   std::string out;              ///< trace of the first tier, or empty
-  std::string weights = "f32";  ///< how a tier keeps the weights
+  std::string weights;          ///< how the cpu tier keeps the weights: f32, bf16, f16, or empty: the command's choice
   bool json = false;
 };
 

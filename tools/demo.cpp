@@ -182,7 +182,8 @@ CheckpointResult run_checkpoint(const std::string& folder, const Selection& sele
     const Layer loaded = model.load_layer(L);
     const SparseLayer& layer = std::get<SparseLayer>(loaded);
     const Capture capture = read_capture(captures, L, sizes(layer));
-    add_layer(c, L, layer, examine(loaded, capture.input, capture.expected, selection, threads, kSecondsForSpeed), folder);
+    add_layer(c, L, layer, examine(loaded, capture.input, capture.expected, selection,
+                                  {.threads = threads, .weights = narrowest(loaded), .seconds = kSecondsForSpeed}), folder);
   }
   return c;
 }

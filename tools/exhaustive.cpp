@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/instructions.h"
 #include "cpu/numerics/elementary.h"
 #include "reference/error.h"
 #include "reference/numerics/fingerprint.h"

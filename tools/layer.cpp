@@ -33,7 +33,8 @@ int run(const Request& request) {
   const Selection selection = select(options.tiers);
   const io::LayerFile file = io::read_layer_file(request.file);
   for (const std::string& key : file.ignored_keys) note(fmt::format("{}: meta.{} means nothing here", request.file, key));
-  const Report report = examine(file.layer, file.x, expectations(file), selection, options.threads);
+  const Report report = examine(file.layer, file.x, expectations(file), selection,
+                                {.threads = options.threads, .weights = weight_format(options.weights).value_or(WeightFormat::f32)});
   if (!options.out.empty()) io::write_trace(options.out, report.run.runs.front().trace);
   if (report.verdicts.empty()) note(request.file + ": no expectations: ok means that the tiers are equal");
   if (options.json) {

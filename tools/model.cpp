@@ -94,7 +94,8 @@ int run(const Request& request) {
     const Layer loaded = model.load_layer(L);
     const SparseLayer& layer = std::get<SparseLayer>(loaded);
     const Capture capture = input ? read_capture(*input, L, sizes(layer)) : Capture{generated_tokens(L, sizes(layer).width), {}};
-    const Report report = examine(loaded, capture.input, capture.expected, selection, options.threads);
+    const Report report = examine(loaded, capture.input, capture.expected, selection,
+                                  {.threads = options.threads, .weights = weight_format(options.weights).value_or(narrowest(loaded))});
     equal = equal && report.equal();
     ok = ok && report.ok();
     if (!options.out.empty()) append(all, report.run.runs.front().trace, L, layers.size() > 1);

@@ -81,7 +81,7 @@ void add_json(CLI::App& app, Options& options) {
 void add_options(CLI::App& app, Options& options, bool out) {
   app.add_option("--tier", options.tiers, "tiers, with commas between: reference,cpu,cuda,cuda-emulated (default: all that run here)");
   app.add_option("--threads", options.threads, "threads of each tier (default: one for each processor)")->check(CLI::Range(1, 4096));
-  app.add_option("--weights", options.weights, "how the weights are kept: f32")->check(CLI::IsMember({"f32"}));
+  app.add_option("--weights", options.weights, "how the cpu tier keeps the weights: f32, bf16 or f16")->check(CLI::IsMember({"f32", "bf16", "f16"}));
   if (out) app.add_option("--out", options.out, "write every stage of the first tier to this .npz")->check([](const std::string& path) {
     return path.empty() ? std::string("--out: expected a file name, found an empty one") : std::string();
   });

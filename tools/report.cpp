@@ -4,9 +4,8 @@
 
 namespace moe::tools {
 
-Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
-               double seconds, const Batch& batch) {
-  Report report{.run = run_tiers(layer, x, batch, selection, threads, seconds), .verdicts = {}};
+Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, const Settings& settings) {
+  Report report{.run = run_tiers(layer, x, selection, settings), .verdicts = {}};
   report.verdicts = judge(layer, x, report.run.runs.front().trace, expected);
   return report;
 }
@@ -44,6 +43,12 @@ std::string describe(const Layer& layer) {
   std::string text = fmt::format("{}: E {}, {} {}, D {}, F {}", variant_name(layer), s.experts, letter, s.chosen, s.width, s.hidden);
   if (s.shared_hidden > 0) text += fmt::format(", shared F {}", s.shared_hidden);
   return text;
+}
+
+std::optional<WeightFormat> weight_format(const std::string& name) {
+  for (const WeightFormat format : {WeightFormat::f32, WeightFormat::bf16, WeightFormat::f16})
+    if (name == moe::name(format)) return format;
+  return std::nullopt;
 }
 
 std::string quoted(const std::string& word) {

@@ -1,8 +1,10 @@
 // One layer run on all tiers and judged: what layer, model, case and demo have in common.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "reference/weight_format_layer.h"
 #include "tools/commands.h"
 #include "tools/expected.h"
 #include "tools/run_tiers.h"
@@ -18,9 +20,8 @@ struct Report {
   bool ok() const { return equal() && all_ok(verdicts); }
 };
 
-/// Runs the layer on the tiers and compares with the expectations. `batch` matters to layers that draw or look token ids up.
-Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, int threads,
-               double seconds = 0, const Batch& batch = {});
+/// Runs the layer on the tiers and compares with the expectations.
+Report examine(const Layer& layer, const Matrix& x, const Expected& expected, const Selection& selection, const Settings& settings);
 
 /// Adds "stages", "equal", "expected", "ok" and "skipped" to an object.
 void add_report(Json& json, const Report& report, const Selection& selection);
@@ -36,6 +37,9 @@ std::string describe(const LayerSizes& sizes);
 
 /// "soft: E 4, S 3, D 64, F 96": variant and sizes.
 std::string describe(const Layer& layer);
+
+/// The format of that name; none for an empty one.
+std::optional<WeightFormat> weight_format(const std::string& name);
 
 /// A word for a shell: in single quotes where it needs them.
 std::string quoted(const std::string& word);

@@ -49,14 +49,15 @@ double run_once(const check::Prepared& prepared, const Matrix& x, const Batch& b
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-TierRun run_tier(const check::Tier& tier, const Layer& layer, const Matrix& x, const Batch& batch, int threads, double seconds) {
+TierRun run_tier(const check::Tier& tier, const Layer& layer, const Matrix& x, const Settings& settings) {
+  const Batch& batch = settings.batch;
   TierRun r;
   r.tier = &tier;
-  const auto prepared = tier.prepare(layer, threads);
+  const auto prepared = tier.prepare(layer, settings.threads, settings.weights);
   prepared->run(x, &r.trace, batch);
   r.seconds = run_once(*prepared, x, batch, r.output);
   Matrix again;
-  for (double spent = r.seconds; spent < seconds;) {
+  for (double spent = r.seconds; spent < settings.seconds;) {
     const double s = run_once(*prepared, x, batch, again);
     r.seconds = std::min(r.seconds, s);
     spent += s;
@@ -129,10 +130,10 @@ std::uint64_t LayerRun::fingerprint() const {
   return h;
 }
 
-LayerRun run_tiers(const Layer& layer, const Matrix& x, const Batch& batch, const Selection& selection, int threads, double seconds) {
+LayerRun run_tiers(const Layer& layer, const Matrix& x, const Selection& selection, const Settings& settings) {
   LayerRun all;
   for (const check::Tier* tier : selection.tiers) {
-    all.runs.push_back(run_tier(*tier, layer, x, batch, threads, seconds));
+    all.runs.push_back(run_tier(*tier, layer, x, settings));
     TierRun& r = all.runs.back();
     if (all.runs.size() > 1) r.comparison = check::compare(all.runs.front().trace, r.trace);
   }

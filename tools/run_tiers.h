@@ -41,8 +41,16 @@ struct LayerRun {
   std::uint64_t fingerprint() const;
 };
 
-/// Runs every tier twice, with and without a trace; then again without one until `seconds` have been spent on it.
-LayerRun run_tiers(const Layer& layer, const Matrix& x, const Batch& batch, const Selection& selection, int threads, double seconds = 0);
+/// How a layer is run.
+struct Settings {
+  int threads = 0;                           ///< of each tier; 0: as many as there are processors
+  WeightFormat weights = WeightFormat::f32;  ///< in which the cpu tier keeps them
+  double seconds = 0;                        ///< to spend on measuring each tier
+  Batch batch = {};                          ///< matters to layers that draw or look token ids up
+};
+
+/// Runs every tier twice, with and without a trace; then again without one until settings.seconds have been spent on it.
+LayerRun run_tiers(const Layer& layer, const Matrix& x, const Selection& selection, const Settings& settings);
 
 /// {"output":{"shape":[T,D],"hash":{"reference":"16 digits",...},"equal":true},...}
 Json stages_json(const LayerRun& run);

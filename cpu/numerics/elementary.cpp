@@ -97,10 +97,5 @@ void evaluate(numerics::Function function, const std::uint32_t* inputs, float* o
   dispatch(function, inputs, outputs, n);
 }
 
-std::string_view instruction_set() {
-  const auto usable = hwy::SupportedTargets() & HWY_TARGETS;
-  return usable == 0 ? std::string_view() : hwy::TargetName(usable & -usable);
-}
-
 }  // namespace moe::cpu
 #endif  // HWY_ONCE

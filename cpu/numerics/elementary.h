@@ -39,8 +39,4 @@ void normal_quantile(const std::uint32_t* u, float* y, Index n);
 /// Any of them by number, at inputs given as 32 bits each (see numerics::evaluate).
 void evaluate(numerics::Function function, const std::uint32_t* inputs, float* outputs, Index n);
 
-/// Name of the instruction set in use, as "AVX2"; empty if this processor has none that the tier
-/// can use.
-std::string_view instruction_set();
-
 }  // namespace moe::cpu

@@ -24,7 +24,7 @@ TEST(Tiers, AllFourReferenceFirst) {
   for (const Tier& tier : tiers()) {
     names.push_back(tier.name);
     if (tier.skipped.empty()) {
-      EXPECT_TRUE(tier.prepare) << tier.name;
+      EXPECT_TRUE(tier.make) << tier.name;
     } else {
       std::printf("skipped: %s (%s)\n", tier.name.c_str(), tier.skipped.c_str());
     }

@@ -1,6 +1,9 @@
 // cpu::linear against reference::linear, bit for bit.
 #include "cpu/linear.h"
 
+#include <set>
+
+#include "cpu/instructions.h"
 #include "cpu/multiply.h"
 #include "reference/error.h"
 #include "reference/linear.h"
@@ -60,18 +63,32 @@ TEST(CpuLinear, LargeSizesHaveTheReferencesBits) {
   }
 }
 
-// Every height of a tile, every number of panels that travel together.
+// Every instruction set of this processor, every height of a tile, every number of panels that
+// travel together.
 TEST(CpuLinear, EveryKernelHasTheReferencesBits) {
   Draw draw(3);
-  const Index height = cpu::tile_height();
-  ASSERT_GE(height, 1);
-  for (Index T = 1; T <= 2 * height + 1; T++)
-    for (Index F = 1; F <= 130; F += 13) {
-      const Matrix x = draw.matrix(T, 40), w = draw.matrix(F, 40);
-      ASSERT_TRUE(same_bits(reference::linear(x, w, Vector()),
-                            cpu::linear(x, cpu::prepare(w, Vector()), 1)))
-          << "T=" << T << " F=" << F;
-    }
+  std::set<Index> heights;
+  for (const std::string& set : cpu::instruction_sets()) {
+    cpu::use_instruction_set(set);
+    const Index height = cpu::tile_height();
+    ASSERT_GE(height, 1);
+    heights.insert(height);
+    for (Index T = 1; T <= 2 * height + 1; T++)
+      for (Index F = 1; F <= 130; F += 13) {
+        const Matrix x = draw.matrix(T, 40), w = draw.matrix(F, 40);
+        ASSERT_TRUE(same_bits(reference::linear(x, w, Vector()),
+                              cpu::linear(x, cpu::prepare(w, Vector()), 1)))
+            << set << " T=" << T << " F=" << F;
+      }
+  }
+  cpu::use_instruction_set("");
+  std::printf("heights of tiles that ran here: %zu\n", heights.size());
+}
+
+TEST(CpuLinear, AnInstructionSetThatIsNotThereIsRefused) {
+  const std::string used(cpu::instruction_set());
+  EXPECT_THROW(cpu::use_instruction_set("AVX9"), Error);
+  EXPECT_EQ(cpu::instruction_set(), used);
 }
 
 TEST(CpuLinear, OrderOfTheChainShows) {

@@ -38,8 +38,8 @@ MUTATIONS = [
              "an expert belongs to another group", stage("selected")),
     # ------------------------------------------------------------------------------------- cpu
     Mutation("cpu_k_backwards", "cpu/multiply.cpp",
-             "one_k<R, P>(a + i * R, b + i * kPanel, stride, acc)",
-             "one_k<R, P>(a + (kStep - 1 - i) * R, b + (kStep - 1 - i) * kPanel, stride, acc)",
+             "two_k<Format, R, P>(a + 2 * i * R, b + i * pair_bytes, panel_bytes, acc)",
+             "two_k<Format, R, P>(a + (kStep - 2 - 2 * i) * R, b + (kStep / 2 - 1 - i) * pair_bytes, panel_bytes, acc)",
              "each stretch of a chain runs backwards", stage("logits")),
     Mutation("cpu_last_tile_skipped", "cpu/multiply.cpp",
              "for (Index t = block.first_tile; t < block.last_tile; t++) {",

@@ -1,5 +1,6 @@
 // The elementary functions: literal values, special values, the hard cases, and a stratified
 // million inputs per function and tier. `exactmoe_exhaustive` does all 2^32.
+#include "cpu/instructions.h"
 #include "cpu/numerics/elementary.h"
 
 #include <gtest/gtest.h>
