@@ -58,9 +58,9 @@ std::vector<Index> shrinking(Index n, int threads) {
   return bounds;
 }
 
-void for_ranges(Index n, const std::function<void(Index, Index)>& body) {
+void for_ranges(Cut cut, Index n, const std::function<void(Index, Index)>& body) {
   const int threads = cpu::thread_count(0);
-  const std::vector<Index> bounds = shrinking(n, threads);
+  const std::vector<Index> bounds = cut(n, threads);
   cpu::parallel_for(threads, static_cast<Index>(bounds.size()) - 1, [&](Index i, int) {
     body(bounds[static_cast<std::size_t>(i)], bounds[static_cast<std::size_t>(i) + 1]);
   });
@@ -68,7 +68,7 @@ void for_ranges(Index n, const std::function<void(Index, Index)>& body) {
 
 }  // namespace
 
-void threads(const Expert& expert, const ConstMatrix& x, Matrix& y) {
+void run_threads(Cut cut, const Expert& expert, const ConstMatrix& x, Matrix& y) {
   constexpr Index kRows = Plan().rows;
   const Index height = HWY_DYNAMIC_DISPATCH(height_here)();
   for (Index row = 0; row < x.rows(); row += kRows) {
@@ -76,13 +76,17 @@ void threads(const Expert& expert, const ConstMatrix& x, Matrix& y) {
     Rows rows(own.rows(), expert.D(), height), hidden(own.rows(), expert.F(), height);
     cpu::parallel_for(cpu::thread_count(0), rows.count(),
                       [&](Index tile, int) { rows.set(tile, own); });
-    for_ranges(divided_up(expert.F(), kPanel), [&](Index first, Index last) {
+    for_ranges(cut, divided_up(expert.F(), kPanel), [&](Index first, Index last) {
       HWY_DYNAMIC_DISPATCH(first_half_here)(rows, expert.gate, first, last, hidden);
     });
-    for_ranges(divided_up(expert.D(), kPanel), [&](Index first, Index last) {
+    for_ranges(cut, divided_up(expert.D(), kPanel), [&](Index first, Index last) {
       HWY_DYNAMIC_DISPATCH(second_half_here)(hidden, expert.down, first, last, row, y);
     });
   }
+}
+
+void threads(const Expert& expert, const ConstMatrix& x, Matrix& y) {
+  run_threads(shrinking, expert, x, y);
 }
 
 }  // namespace moe::ladder

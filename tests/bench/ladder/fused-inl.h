@@ -28,7 +28,8 @@ template <class Kind, int kMost>
 void first_half(const Plan& plan, const Rows& rows, const Weights& in, Index first, Index last,
                 Index together, Rows& hidden) {
   const Index size = rows.T() * kPanel;
-  const Index unit = together * Kind::kPanels * (together * Kind::kPanels % 2 + 1);  // even
+  const Index even = together * Kind::kPanels % 2 == 0 ? 1 : 2;
+  const Index unit = together * Kind::kPanels * even * plan.batch;
   cpu::Buffer values(unit * size);
   for (Index p = 2 * first; p < 2 * last; p += unit) {
     const Index end = std::min(p + unit, 2 * last);

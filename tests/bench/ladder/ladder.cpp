@@ -51,15 +51,21 @@ Weights woven(const Matrix& gate, const Matrix& up) {
   return packed;
 }
 
-// Panels 2i and 2i + 1 of `wide` in one.
-Weights in_halves(const Matrix& w, const Weights& wide) {
+// Panels 2i and 2i + 1 of `wide` in one; of an odd number the last has none beside it.
+Weights in_halves(const Matrix& w, const Weights& wide, bool joined) {
   Weights packed = room(w, divided_up(wide.count, 2));
   const Index size = wide.K * kPanel;
+  const auto value = [&](Index p, Index i) {
+    return p < wide.count ? numerics::bf16_encode(wide.panel(p)[i]) : std::uint16_t{0};
+  };
   for (Index p = 0; p < packed.count; p++)
     for (Index i = 0; i < size; i++) {
-      const bool odd = 2 * p + 1 == wide.count;  // no panel for the high halves
-      const std::uint32_t low = numerics::bf16_encode(wide.panel(2 * p)[i]);
-      const std::uint32_t high = odd ? 0 : numerics::bf16_encode(wide.panel(2 * p + 1)[i]);
+      std::uint32_t low = value(2 * p, i), high = value(2 * p + 1, i);
+      if (joined) {  // place i % 16 of a line holds values 2 (i % 16) and the next of its 32
+        const Index j = i % kPanel * 2, first = i - i % kPanel;
+        low = value(2 * p + j / kPanel, first + j % kPanel);
+        high = value(2 * p + j / kPanel, first + j % kPanel + 1);
+      }
       packed.values.data()[p * size + i] = std::bit_cast<float>(high << 16 | low);
     }
   return packed;
@@ -80,8 +86,11 @@ Expert prepare(const Ffn& ffn, Layout layout) {
     case Layout::woven:
       return {woven(ffn.gate, ffn.up), {}, in_panels(ffn.down)};
     case Layout::halves:
-      return {in_halves(ffn.gate, woven(ffn.gate, ffn.up)), {},
-              in_halves(ffn.down, in_panels(ffn.down))};
+    case Layout::joined: {
+      const bool joined = layout == Layout::joined;
+      return {in_halves(ffn.gate, woven(ffn.gate, ffn.up), joined), {},
+              in_halves(ffn.down, in_panels(ffn.down), joined)};
+    }
   }
   return {};
 }

@@ -8,6 +8,7 @@
 // and gives the reference's bits. What changes is how long it takes.
 #pragma once
 #include <span>
+#include <vector>
 
 #include "cpu/buffer.h"
 #include "reference/layer.h"
@@ -20,6 +21,7 @@ enum class Layout {
   panels,   ///< 16 rows side by side, transposed: [N/16][K][16]
   woven,    ///< likewise, gate and up in one array: gate, up, gate, up, ...
   halves,   ///< bf16, two panels of `woven` in one: the low and high halves of 32 bits
+  joined,   ///< likewise, but a line is 16 values of the one panel, then 16 of the other
 };
 
 /// Outputs of a panel: one cache line of binary32 weights for each k.
@@ -58,6 +60,7 @@ struct Step {
   Layout layout;
   Run run;
   bool threads;  ///< uses all that OpenMP gives, otherwise one
+  Index T = 0;   ///< what was tried for one number of rows only; 0: any
 };
 
 /// The ladder.
@@ -86,7 +89,12 @@ struct Plan {
   Index rows = 192;    ///< rows of a block
   bool fetch = true;   ///< the next piece while this one is used
   Index near = 0;      ///< a single tile fetches so many k ahead; 0: not
+  Index batch = 1;     ///< activations are taken so many tile widths at a time
 };
+
+/// Step 11 with boundaries of tasks over n panels by another rule.
+using Cut = std::vector<Index> (*)(Index n, int threads);
+void run_threads(Cut cut, const Expert& expert, const ConstMatrix& x, Matrix& y);
 
 /// What steps 1 to 7 have in common: three products and, between them, the activation value by
 /// value as the reference has it. Such a step is its product, y [T,N] = x [T,K] w^T.

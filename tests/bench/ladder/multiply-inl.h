@@ -17,7 +17,7 @@ namespace moe::ladder::HWY_NAMESPACE {
 // c [panel][T][16] = rows times lines first .. last-1 of w, `together` at a time.
 //
 // While a piece is in use, the piece that comes next is on its way: the same panels' next k, then
-// the next panels' first. Each tile fetches its share, a few lines every 16 k, because all at once
+// the next panels' first. Each tile fetches its share, a few lines every stretch, because all at once
 // would fill the queue of misses. A single tile reads in order, which the processor foresees.
 template <class Kind, int kMost>
 void multiply(const Plan& plan, const Rows& rows, const Weights& w, Index first, Index last,
@@ -32,13 +32,13 @@ void multiply(const Plan& plan, const Rows& rows, const Weights& w, Index first,
       const Index length = std::min(piece, w.K - k);
       const bool more = k + piece < w.K;
       const Index next = more ? std::min(piece, w.K - k - piece) : std::min(piece, w.K);
-      const Index sixteens = divided_up(length, 16);
-      const bool fetch = several && plan.fetch && length > 0 && (more || p + 2 * P <= w.count);
+      const Index stretches = length / kStretch;
+      const bool fetch = several && plan.fetch && stretches > 0 && (more || p + 2 * P <= w.count);
       const float* ahead = more ? b + piece * kPanel : w.panel(p + P);
-      Index lines = fetch ? divided_up(next, sixteens * rows.count()) : 0;
+      Index lines = fetch ? divided_up(next, stretches * rows.count()) : 0;
       if (!several && plan.near > 0) {
         ahead = b + plan.near * kPanel;
-        lines = 16;
+        lines = kStretch;
       }
       for (Index t = 0; t < rows.count(); t++) {
         kernel<Kind, kMost>(rows.rows(t), P)({.a = rows.at(t, k),
@@ -50,7 +50,7 @@ void multiply(const Plan& plan, const Rows& rows, const Weights& w, Index first,
                                               .resume = k > 0,
                                               .ahead = ahead,
                                               .ahead_lines = lines});
-        ahead += sixteens * lines * kPanel;
+        ahead += stretches * lines * kPanel;
       }
     }
     c += P * Kind::kPanels * c_stride;

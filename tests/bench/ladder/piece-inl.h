@@ -16,6 +16,14 @@
 HWY_BEFORE_NAMESPACE();
 namespace moe::ladder::HWY_NAMESPACE {
 
+// So many k are one stretch of straight code: loads and multiply-adds, and nothing that counts.
+constexpr Index kStretch = 16;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+constexpr int kUnrolled = 1;  // straight code full of checks takes minutes to compile
+#else
+constexpr int kUnrolled = 16;
+#endif
+
 // What one call reads and writes.
 struct Call {
   const float* a;            // [length][R]
@@ -25,7 +33,7 @@ struct Call {
   Index c_stride;
   bool resume;               // go on from c, where the piece of k before this one ended
   const float* ahead;        // lines to fetch meanwhile, of each of P panels b_stride apart ...
-  Index ahead_lines;         // ... so many for every 16 values of k
+  Index ahead_lines;         // ... so many for every stretch of k
 };
 
 // One k of all chains.
@@ -64,14 +72,19 @@ HWY_INLINE void piece(const Call& call) {
     for (int r = 0; r < R; r++)
       sum[n][r] = call.resume ? hn::LoadU(kTag, call.c + place(n, call.c_stride) + r * kPanel)
                               : hn::Zero(kTag);
-  for (Index k = 0; k < call.length; k++, a += R, b += kPanel) {
-    if (k % 16 == 0)
-      for (Index i = 0; i < call.ahead_lines; i++, ahead += kPanel)
-        for (Index p = 0; p < P; p++) hwy::Prefetch(ahead + p * call.b_stride);
+  const auto step = [&](Index k) HWY_ATTR {
     V w[N];
-    Kind::template load<P>(b, call.b_stride, w);
-    one_k(a, w, sum);
+    Kind::template load<P>(b + k * kPanel, call.b_stride, w);
+    one_k(a + k * R, w, sum);
+  };
+  Index k = 0;
+  for (; k + kStretch <= call.length; k += kStretch) {
+    for (Index i = 0; i < call.ahead_lines; i++, ahead += kPanel)
+      for (Index p = 0; p < P; p++) hwy::Prefetch(ahead + p * call.b_stride);
+#pragma GCC unroll kUnrolled
+    for (Index i = 0; i < kStretch; i++) step(k + i);
   }
+  for (; k < call.length; k++) step(k);
 #pragma GCC unroll 16
   for (int n = 0; n < N; n++)
 #pragma GCC unroll 16

@@ -56,10 +56,13 @@ constexpr auto entry() {
   else
     return Kernel{nullptr};
 }
+template <class Kind, int Most, int R, int... P>
+constexpr auto row(std::integer_sequence<int, P...>) {
+  return std::array{entry<Kind, Most, R, P + 1>()...};
+}
 template <class Kind, int Most, int... R>
 constexpr auto table(std::integer_sequence<int, R...>) {
-  return std::array{std::array{entry<Kind, Most, R + 1, 1>(), entry<Kind, Most, R + 1, 2>(),
-                               entry<Kind, Most, R + 1, 3>(), entry<Kind, Most, R + 1, 4>()}...};
+  return std::array{row<Kind, Most, R + 1>(std::make_integer_sequence<int, Most>())...};
 }
 template <class Kind, int Most>
 auto kernel(Index R, Index P) {
