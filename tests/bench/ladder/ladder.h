@@ -81,6 +81,9 @@ void few_rows(const Expert& expert, const ConstMatrix& x, Matrix& y);
 void bf16(const Expert& expert, const ConstMatrix& x, Matrix& y);
 void threads(const Expert& expert, const ConstMatrix& x, Matrix& y);
 
+/// Plan::near: the same k of the panels that come next.
+inline constexpr Index kNextPanels = -1;
+
 /// The numbers that steps 6 to 11 choose.
 struct Plan {
   Index height = 0;    ///< rows of a tile at most; 0: as many as registers allow

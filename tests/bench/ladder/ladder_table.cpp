@@ -68,8 +68,8 @@ std::vector<Pair> pairs(Part part) {
 
 std::string speed(const Row* row, bool many) {
   if (row == nullptr) return " | | | |";
-  const double flops = 100 * row->gflops / row->peak, bytes = 100 * row->gbytes / row->read;
-  const std::string share = fmt::format(" {:.1f} % |", many ? flops : bytes);
+  const std::string share =
+      fmt::format(" {:.1f} % |", 100 * (many ? row->of_peak : row->of_read));
   return fmt::format(" {:.2f} | {:.1f} | {:.1f} |", row->ms, row->gflops, row->gbytes) + share;
 }
 

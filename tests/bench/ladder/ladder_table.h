@@ -18,7 +18,8 @@ struct Row {
   Index T;
   int threads;
   double ms = 0, gflops = 0, gbytes = 0;
-  double peak = 0, read = 0;  ///< the ceilings of so many threads beside it
+  double peak = 0, read = 0;        ///< the ceilings of so many threads beside it
+  double of_peak = 0, of_read = 0;  ///< shares of them
 };
 
 /// All measurements so far, in order.

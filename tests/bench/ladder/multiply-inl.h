@@ -36,9 +36,10 @@ void multiply(const Plan& plan, const Rows& rows, const Weights& w, Index first,
       const bool fetch = several && plan.fetch && stretches > 0 && (more || p + 2 * P <= w.count);
       const float* ahead = more ? b + piece * kPanel : w.panel(p + P);
       Index lines = fetch ? divided_up(next, stretches * rows.count()) : 0;
-      if (!several && plan.near > 0) {
-        ahead = b + plan.near * kPanel;
-        lines = kStretch;
+      if (!several && plan.near != 0) {
+        const bool next_panels = plan.near == kNextPanels;
+        ahead = next_panels ? w.panel(p + P) : b + plan.near * kPanel;
+        lines = next_panels && p + 2 * P > w.count ? 0 : kStretch;
       }
       for (Index t = 0; t < rows.count(); t++) {
         kernel<Kind, kMost>(rows.rows(t), P)({.a = rows.at(t, k),
