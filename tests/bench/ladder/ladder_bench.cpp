@@ -3,7 +3,7 @@
 //   exactmoe_ladder --table=FILE     writes the tables of docs/cpu_ladder.md too
 //   exactmoe_ladder --benchmark_filter=/few_rows/ --rows=2,4,8
 //
-// D 1024, F 2816. Many rows: 64. One row: eight experts take turns, so the weights come from
+// D 1024, F 2816. Many rows: 64; a few: 8, in some of what was tried. One row: eight experts take turns, so the weights come from
 // memory. A step that does not have the reference's bits gets no number. Five times, a tenth of a
 // second each has a measurement of the ceilings right before it, so that both see the same clocks
 // and neighbours; a share is the median of the five. One thread is timed by CPU time, which other programs do not stretch, several by the
@@ -35,7 +35,8 @@ namespace {
 
 constexpr Index kD = 1024, kF = 2816, kExperts = 8;
 constexpr Index kMost = 512;  // rows
-std::vector<Index> sizes{64, 1};
+const std::vector<Index> kUsual{64, 1, 8};
+std::vector<Index> sizes = kUsual;
 
 // Uniform in [-scale, scale), rounded to bf16: the numbers that every step may hold.
 Matrix random_matrix(Index rows, Index cols, float scale, std::uint64_t seed) {
@@ -171,8 +172,9 @@ void measure(benchmark::State& state, Row row, const Step* step) {
 
 void add(Part part, int number, const Step* step, const char* name, const char* idea, int threads) {
   for (const Index T : sizes) {
-    const bool both = sizes == std::vector<Index>{64, 1};
-    if (both && step != nullptr && step->T != 0 && step->T != T) continue;
+    const Index only = step != nullptr ? step->T : 0;
+    const bool wanted = only == T || (only == 0 && (T != 8 || (step == nullptr && threads == 1)));
+    if (sizes == kUsual && !wanted) continue;
     const Row row{part, number, name, idea, T, threads};
     benchmark::RegisterBenchmark(
         fmt::format("{:02}/{}/T:{}/threads:{}", number, name, T, threads).c_str(),

@@ -11,6 +11,8 @@
 namespace moe::ladder {
 namespace {
 
+constexpr Index kFew = 8;
+
 // The value of the first line of /proc/cpuinfo that begins with `key`; empty where there is none.
 std::string about_processor(const std::string& key) {
   std::ifstream file("/proc/cpuinfo");
@@ -54,7 +56,7 @@ struct Pair {
 std::vector<Pair> pairs(Part part) {
   std::vector<Pair> all;
   for (const Row& row : rows()) {
-    if (row.part != part) continue;
+    if (row.part != part || row.T == kFew) continue;
     const Row* before = all.empty() ? nullptr : all.back().many;
     if (row.T != 1)
       all.push_back({&row, nullptr});
@@ -88,6 +90,17 @@ std::string table(Part part) {
   return text;
 }
 
+// A few rows: both ceilings are near.
+std::string table_of_few() {
+  std::string text =
+      "| tried | ms | GFLOP/s | of the peak | GB/s | of reading |\n| --- | --: | --: | --: | --: | --: |\n";
+  for (const Row& row : rows())
+    if (row.T == kFew)
+      text += fmt::format("| {} | {:.2f} | {:.1f} | {:.1f} % | {:.1f} | {:.1f} % |\n", row.idea,
+                          row.ms, row.gflops, 100 * row.of_peak, row.gbytes, 100 * row.of_read);
+  return text;
+}
+
 }  // namespace
 
 std::vector<Row>& rows() {
@@ -105,7 +118,8 @@ std::string tables() {
     text += fmt::format("; {} threads {} GFLOP/s, {} GB/s", all, range(&Row::peak, all),
                         range(&Row::read, all));
   text += ". GB/s counts each weight once. Medians; one thread by CPU time, several by the clock.\n\n";
-  return text + table(Part::ladder) + "\nTried beside it:\n\n" + table(Part::tried);
+  return text + table(Part::ladder) + "\nTried beside it:\n\n" + table(Part::tried) +
+         "\nTried with 8 rows, one thread:\n\n" + table_of_few();
 }
 
 }  // namespace moe::ladder
