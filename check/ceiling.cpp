@@ -8,10 +8,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <chrono>
 
+#include "check/timing.h"
 #include "cpu/available.h"
-#include "cpu/buffer.h"
 #include "cpu/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -62,60 +61,60 @@ namespace {
 HWY_EXPORT(fma_rounds_here);
 HWY_EXPORT(read_streams_here);
 
-double seconds_of(const auto& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-constexpr int kPasses = 7;
-constexpr Index kSink = 64;  // values per worker: a cache line and more apart
+constexpr Index kSink = 64;                    // values per worker: a cache line and more apart
+constexpr Index kValues = Index{1} << 26;      // 256 MiB
+constexpr Index kPerStream = Index{1} << 18;   // 1 MiB
 
 double fma_gflops(int threads, float* sinks) {
   constexpr Index rounds = 100'000, tasks_per_thread = 16;
-  double best = 0;
-  for (int pass = 0; pass < kPasses; pass++) {
-    double operations = 0;
-    const double seconds = seconds_of([&] {
-      cpu::parallel_for(threads, threads * tasks_per_thread, [&](Index task, int worker) {
-        const double done = HWY_DYNAMIC_DISPATCH(fma_rounds_here)(rounds, sinks + worker * kSink);
-        if (task == 0) operations = done * static_cast<double>(threads * tasks_per_thread);
-      });
+  double operations = 0;
+  const double seconds = seconds_of(threads, [&] {
+    cpu::parallel_for(threads, threads * tasks_per_thread, [&](Index task, int worker) {
+      const double done = HWY_DYNAMIC_DISPATCH(fma_rounds_here)(rounds, sinks + worker * kSink);
+      if (task == 0) operations = done * static_cast<double>(threads * tasks_per_thread);
     });
-    best = std::max(best, operations / seconds * 1e-9);
-  }
-  return best;
+  });
+  return operations / seconds * 1e-9;
 }
 
-double read_gbytes(int threads, float* sinks) {
-  constexpr Index values = Index{1} << 26;      // 256 MiB
-  constexpr Index per_stream = Index{1} << 18;  // 1 MiB
-  cpu::Buffer memory(values);
-  cpu::parallel_for(threads, values / per_stream, [&](Index task, int) {
-    std::fill_n(memory.data() + task * per_stream, per_stream, 1.0F);
-  });
-  double best = 0;
-  for (int pass = 0; pass < kPasses; pass++) {
-    const double seconds = seconds_of([&] {
-      cpu::parallel_for(threads, values / per_stream / 4, [&](Index task, int worker) {
-        const float* from = memory.data() + task * per_stream * 4;
-        HWY_DYNAMIC_DISPATCH(read_streams_here)(from, per_stream, sinks + worker * kSink);
-      });
+double read_gbytes(int threads, const float* memory, float* sinks) {
+  const double seconds = seconds_of(threads, [&] {
+    cpu::parallel_for(threads, kValues / kPerStream / 4, [&](Index task, int worker) {
+      HWY_DYNAMIC_DISPATCH(read_streams_here)
+      (memory + task * kPerStream * 4, kPerStream, sinks + worker * kSink);
     });
-    best = std::max(best, static_cast<double>(values) * sizeof(float) / seconds * 1e-9);
-  }
-  return best;
+  });
+  return static_cast<double>(kValues) * sizeof(float) / seconds * 1e-9;
 }
 
 }  // namespace
 
-Ceiling measure_ceiling(int threads) {
+CeilingProbe::CeilingProbe(int threads) {
   cpu::require_available();
-  threads = cpu::thread_count(threads);
-  cpu::Buffer sinks(threads * kSink);
-  std::fill_n(sinks.data(), sinks.size(), 1.0F);
-  const double gflops = fma_gflops(threads, sinks.data());
-  return {gflops, read_gbytes(threads, sinks.data())};
+  threads_ = cpu::thread_count(threads);
+  sinks_ = cpu::Buffer(threads_ * kSink);
+  std::fill_n(sinks_.data(), sinks_.size(), 1.0F);
+  memory_ = cpu::Buffer(kValues);
+  cpu::parallel_for(threads_, kValues / kPerStream, [&](Index task, int) {
+    std::fill_n(memory_.data() + task * kPerStream, kPerStream, 1.0F);
+  });
+}
+
+Ceiling CeilingProbe::sample() {
+  const double gflops = fma_gflops(threads_, sinks_.data());
+  return {gflops, read_gbytes(threads_, memory_.data(), sinks_.data())};
+}
+
+Ceiling measure_ceiling(int threads) {
+  constexpr int kPasses = 7;
+  CeilingProbe probe(threads);
+  Ceiling best = probe.sample();
+  for (int pass = 1; pass < kPasses; pass++) {
+    const Ceiling one = probe.sample();
+    best.fma_gflops = std::max(best.fma_gflops, one.fma_gflops);
+    best.read_gbytes_per_second = std::max(best.read_gbytes_per_second, one.read_gbytes_per_second);
+  }
+  return best;
 }
 
 }  // namespace moe::check

@@ -1,0 +1,52 @@
+#include "tests/bench/processor.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <map>
+#include <thread>
+
+namespace moe::bench {
+namespace {
+
+// The first value of each key.
+std::map<std::string, std::string> description() {
+  std::map<std::string, std::string> values;
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    std::string key = line.substr(0, colon);
+    key.erase(key.find_last_not_of(" \t") + 1);
+    values.emplace(key, line.substr(std::min(line.size(), colon + 2)));
+  }
+  return values;
+}
+
+int number(const std::string& text) { return text.empty() ? 0 : std::stoi(text); }
+
+// Families and models of AMD's generations.
+std::string amd(int family, int model) {
+  if (family == 26) return "AMD Zen 5";
+  if (family == 25)
+    return (model >= 0x10 && model < 0x20) || model >= 0x60 ? "AMD Zen 4" : "AMD Zen 3";
+  if (family == 23) return model >= 0x30 ? "AMD Zen 2" : "AMD Zen";
+  return fmt::format("AMD family {}", family);
+}
+
+}  // namespace
+
+std::string processor() {
+  auto values = description();
+  std::string name = values["model name"];
+  if (values["vendor_id"] == "AuthenticAMD")
+    name = amd(number(values["cpu family"]), number(values["model"]));
+  if (name.empty()) name = "an unnamed processor";
+  const std::string flags = " " + values["flags"] + " ";
+  std::string vectors = values.contains("Features") ? "NEON" : "SSE";
+  if (flags.find(" avx2 ") != std::string::npos) vectors = "AVX2";
+  if (flags.find(" avx512f ") != std::string::npos) vectors = "AVX-512";
+  return fmt::format("{} ({}), {} cores", name, vectors, std::thread::hardware_concurrency());
+}
+
+}  // namespace moe::bench
