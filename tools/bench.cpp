@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -13,9 +12,11 @@
 
 #include "check/case.h"
 #include "check/ceiling.h"
+#include "check/timing.h"
 #include "reference/error.h"
 #include "reference/io/pending_file.h"
 #include "reference/router.h"
+#include "reference/weight_format.h"
 #include "tools/commands.h"
 #include "tools/report.h"
 
@@ -63,10 +64,12 @@ double cache_bytes() {
 
 double memory_bytes() { return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)); }
 
-Load make_load(const check::Tier& tier, const SparseLayer& layer, const check::Case& c, int threads) {
+Load make_load(const check::Tier& tier, const SparseLayer& layer, const check::Case& c, int threads, WeightFormat format) {
   constexpr Index kBatches = 7;
   Load load;
   const double E = static_cast<double>(c.E), D = static_cast<double>(c.D), expert = 3 * D * static_cast<double>(c.F);
+  // Only the cpu tier keeps weights in 16 bits; the others compute from the same numbers in binary32.
+  const double width = static_cast<double>(bytes(tier.name == "cpu" ? format : WeightFormat::f32));
   load.flops = 2 * static_cast<double>(c.T) * (E * D + static_cast<double>(c.K) * expert);
   check::Case all = c;
   all.T = c.T * kBatches;
@@ -75,13 +78,13 @@ Load make_load(const check::Tier& tier, const SparseLayer& layer, const check::C
     load.batches.emplace_back(tokens.middleRows(b * c.T, c.T));
     const IntMatrix selected = reference::route(layer.router, load.batches.back(), nullptr).selected;
     const std::set<std::int32_t> touched(selected.data(), selected.data() + selected.size());
-    load.weight_bytes.push_back(4 * (E * D + static_cast<double>(touched.size()) * expert));
+    load.weight_bytes.push_back(4 * E * D + width * static_cast<double>(touched.size()) * expert);
   }
-  const double one = 4 * (E * D + E * expert);
+  const double one = 4 * E * D + width * E * expert;
   const double fewest = *std::min_element(load.weight_bytes.begin(), load.weight_bytes.end());
   const double most_copies = std::max(1.0, memory_bytes() / 4 / one);
   const auto copies = static_cast<int>(std::clamp(std::ceil(2 * cache_bytes() / fewest), 1.0, std::min(most_copies, 256.0)));
-  for (int i = 0; i < copies; i++) load.copies.push_back(tier.prepare(layer, threads));
+  for (int i = 0; i < copies; i++) load.copies.push_back(tier.prepare(layer, threads, format));
   return load;
 }
 
@@ -98,35 +101,44 @@ check::Comparison compare_with_reference(const Load& load, const SparseLayer& la
 struct Times {
   double median = 0, min = 0, weight_bytes = 0;
   int runs = 0;
+  check::Ceiling ceiling{};
 };
 
-Times measure(const Load& load) {
+// The ceiling is measured between the runs, so that both see the same clocks and neighbours.
+Times measure(const Load& load, int threads, bool on_processor) {
   constexpr double kBudget = 2;
-  constexpr std::size_t kFewest = 5, kMost = 2000;
+  constexpr std::size_t kFewest = 5, kMost = 2000, kTogether = 16;
+  constexpr int kWall = 2;  // the clock of several threads: what a GPU does is not the processor's time
   Times t;
-  std::vector<double> seconds;
+  check::CeilingProbe probe(threads);
+  std::vector<double> seconds, gflops, gbytes;
   double spent = 0;
   for (std::size_t i = 0; i < kMost && (spent < kBudget || i < kFewest); i++) {
+    if (i < kFewest || i % kTogether == 0) {
+      const check::Ceiling now = probe.sample();
+      gflops.push_back(now.fma_gflops);
+      gbytes.push_back(now.read_gbytes_per_second);
+    }
     const std::size_t b = i % load.batches.size();
-    const auto start = std::chrono::steady_clock::now();
-    const Matrix y = load.copies[i % load.copies.size()]->run(load.batches[b], nullptr);
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    Matrix y;
+    seconds.push_back(check::seconds_of(on_processor ? threads : kWall,
+                                        [&] { y = load.copies[i % load.copies.size()]->run(load.batches[b], nullptr); }));
     spent += seconds.back();
     t.weight_bytes += load.weight_bytes[b];
   }
   t.runs = static_cast<int>(seconds.size());
   t.weight_bytes /= t.runs;
-  std::sort(seconds.begin(), seconds.end());
-  t.min = seconds.front();
-  t.median = seconds[seconds.size() / 2];
+  t.min = *std::min_element(seconds.begin(), seconds.end());
+  t.median = check::median(seconds);
+  t.ceiling = {check::median(gflops), check::median(gbytes)};
   return t;
 }
 
 void show(const Json& j) {
   const auto number = [&](const char* key) { return j[key].get<double>(); };
   const Json& s = j["shape"];
-  print(fmt::format("{}  D {}, F {}, E {}, K {}, T {}, {} routing, {} threads\n", paint(Ink::title, j["tier"].get<std::string>()), s["D"].dump(),
-                    s["F"].dump(), s["E"].dump(), s["K"].dump(), s["T"].dump(), j["route"].get<std::string>(), j["threads"].dump()));
+  print(fmt::format("{}  D {}, F {}, E {}, K {}, T {}, {} routing, {} threads, {} weights\n", paint(Ink::title, j["tier"].get<std::string>()), s["D"].dump(),
+                    s["F"].dump(), s["E"].dump(), s["K"].dump(), s["T"].dump(), j["route"].get<std::string>(), j["threads"].dump(), j["weights"].get<std::string>()));
   const double share = number("share_of_ceiling");
   Table table({"", "", ""});
   table.add({"median", fmt::format("{:.3f} ms", 1e3 * j["seconds"]["median"].get<double>()),
@@ -155,16 +167,17 @@ int run(const Request& request) {
   const double needed = 8.0 * 3 * static_cast<double>(c.D) * static_cast<double>(c.F) * static_cast<double>(c.E);
   if (needed > 0.8 * memory_bytes())
     throw Error(fmt::format("--shape: expected a layer that fits twice into {:.1f} GB of memory, found {:.1f} GB of weights", memory_bytes() / 1e9, needed / 2e9));
-  const SparseLayer layer = check::make_sparse_layer(c);
+  SparseLayer layer = check::make_sparse_layer(c);
+  const WeightFormat format = weight_format(options.weights).value_or(WeightFormat::f32);
+  for (Ffn& ffn : layer.experts.ffn) round_weights(format, ffn);
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  const Load load = make_load(tier, layer, c, threads);
+  const Load load = make_load(tier, layer, c, threads, format);
   if (const auto comparison = compare_with_reference(load, layer); !comparison.equal()) {
     note(fmt::format("{} does not have the reference's bits, so it gets no number\n{}", tier.name,
                      check::report(comparison, "reference", tier.name, "moe case " + quoted(line))));
     return kDifferent;
   }
-  const Times t = measure(load);
-  const check::Ceiling ceiling = check::measure_ceiling(threads);
+  const Times t = measure(load, threads, tier.name != "cuda");
   const double gflops = load.flops / t.median / 1e9, gbytes = t.weight_bytes / t.median / 1e9;
   Json json{{"tier", tier.name}, {"shape", Json::object()}, {"route", request.route}, {"threads", threads}, {"weights", options.weights}};
   for (const char* key : {"D", "F", "E", "K", "T"}) json["shape"][key] = shape[key];
@@ -173,8 +186,8 @@ int run(const Request& request) {
   json["tokens_per_second"] = static_cast<double>(c.T) / t.median;
   json["gflops"] = gflops;
   json["weight_gbytes_per_second"] = gbytes;
-  json["ceiling"] = {{"fma_gflops", ceiling.fma_gflops}, {"read_gbytes_per_second", ceiling.read_gbytes_per_second}};
-  json["share_of_ceiling"] = std::max(gflops / ceiling.fma_gflops, gbytes / ceiling.read_gbytes_per_second);
+  json["ceiling"] = {{"fma_gflops", t.ceiling.fma_gflops}, {"read_gbytes_per_second", t.ceiling.read_gbytes_per_second}};
+  json["share_of_ceiling"] = std::max(gflops / t.ceiling.fma_gflops, gbytes / t.ceiling.read_gbytes_per_second);
   if (!request.report.empty()) io::write_file(request.report, json.dump(1) + "\n");
   if (options.json) print_json(json);
   else show(json);

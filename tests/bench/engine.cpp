@@ -9,11 +9,8 @@
 #include "check/timing.h"
 #include "cpu/sparse.h"
 #include "reference/error.h"
+#include "reference/weight_format.h"
 #include "tests/bench/torch.h"
-#if __has_include("cpu/weight_format.h")
-#include "cpu/weight_format.h"
-#define EXACTMOE_HAS_WEIGHT_FORMATS 1
-#endif
 
 namespace moe::bench {
 namespace {
@@ -38,16 +35,11 @@ class Ours : public Engine {
   cpu::PreparedSparse layer_;
 };
 
-std::unique_ptr<Engine> make_ours(const std::string& format, const SparseLayer& layer,
-                                  std::string& missing) {
-  if (format == "f32") return std::make_unique<Ours>(cpu::prepare(layer));
-#ifdef EXACTMOE_HAS_WEIGHT_FORMATS
-  const WeightFormat kept = format == "bf16" ? WeightFormat::bf16 : WeightFormat::f16;
+std::unique_ptr<Engine> make_ours(const std::string& format, const SparseLayer& layer) {
+  const WeightFormat kept = format == "f32"    ? WeightFormat::f32
+                            : format == "bf16" ? WeightFormat::bf16
+                                               : WeightFormat::f16;
   return std::make_unique<Ours>(cpu::prepare(layer, kept));
-#else
-  missing = "this version keeps weights in f32 only";
-  return {};
-#endif
 }
 
 class InProcess : public Engine {
@@ -129,7 +121,7 @@ const EngineInfo& engine_named(const std::string& name) {
 
 std::unique_ptr<Engine> make_engine(const EngineInfo& info, const Shape& shape,
                                     const SparseLayer& layer, std::string& missing) {
-  if (info.ours) return make_ours(info.name.substr(info.name.find('-') + 1), layer, missing);
+  if (info.ours) return make_ours(info.name.substr(info.name.find('-') + 1), layer);
   if (!info.name.starts_with("torch-")) return make_peer_engine(info, shape, layer, missing);
   std::unique_ptr<Engine> engine = make_torch(info.name, shape, missing);
   if (engine) versions[info.name] = torch_version();
