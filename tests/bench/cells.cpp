@@ -112,7 +112,7 @@ void judge(Row& row, const EngineInfo& info, Engine& engine, Subject& s, const T
 Effort effort_for(Index T, bool quick) {
   if (T <= 16) return {quick ? 0.1 : 0.5, 16, 8};
   if (T <= 512) return {quick ? 0.2 : 1.0, 3, 1};
-  return {quick ? 0.5 : 1.5, 3, 1};
+  return {quick ? 0.5 : 2.0, 4, 1};
 }
 
 // How many times as fast as the fastest peer; 16-bit weights are compared with 16-bit peers too.

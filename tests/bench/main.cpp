@@ -20,8 +20,8 @@ namespace {
 constexpr const char* kUsage = R"(exactmoe_bench [options] [--benchmark_* options of Google Benchmark]
   --quick             one small shape, seconds
   --peers             every peer too
-  --growth            only how speed grows with T, threads and E
-  --variants          only the variants of layer, at equal active operations
+  --growth            how speed grows with T, threads and E, too
+  --only=KIND         layer, variants (at equal active operations) or growth, and nothing else
   --shapes=a,b,c,d    --tokens=1,16,256,2048    --threads=1,2    --routes=uniform,skew:1
   --engines=NAME,...  those only (ours-f32, ours-bf16, libxsmm-packed, ...)
 )";
@@ -29,7 +29,8 @@ constexpr const char* kUsage = R"(exactmoe_bench [options] [--benchmark_* option
 struct Options {
   std::vector<std::string> shapes{"a", "b", "c", "d"}, routes, engines;
   std::vector<Index> tokens{1, 16, 256, 2048}, threads;
-  bool quick = false, peers = false, growth = false, variants = false, narrowed = false;
+  std::string only;  ///< layer, variants, growth or empty
+  bool quick = false, peers = false, growth = false;
 };
 
 std::vector<std::string> words(const std::string& text) {
@@ -52,16 +53,17 @@ std::vector<Index> numbers(const std::string& option, const std::string& text) {
 
 Options parse(int argc, char** argv) {
   Options o;
+  bool narrowed = false;
   for (int i = 1; i < argc; i++) {
     const std::string argument = argv[i];
     const std::size_t equals = argument.find('=');
     const std::string key = argument.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
-    o.narrowed = o.narrowed || equals != std::string::npos;
+    narrowed = narrowed || (equals != std::string::npos && key != "--only");
     if (argument == "--quick") o.quick = true;
     else if (argument == "--peers") o.peers = true;
     else if (argument == "--growth") o.growth = true;
-    else if (argument == "--variants") o.variants = true;
+    else if (key == "--only") o.only = value;
     else if (key == "--shapes") o.shapes = words(value);
     else if (key == "--routes") o.routes = words(value);
     else if (key == "--engines") o.engines = words(value);
@@ -73,7 +75,11 @@ Options parse(int argc, char** argv) {
     o.threads = {1, cpu::thread_count(0)};
     if (o.threads[1] == 1) o.threads.pop_back();
   }
-  if (o.quick && !o.narrowed) {
+  if (o.only.empty() && narrowed) o.only = "layer";
+  if (o.only == "growth") o.growth = true;
+  if (!std::set<std::string>{"", "layer", "variants", "growth"}.contains(o.only))
+    throw Error(fmt::format("--only: expected layer, variants or growth, found '{}'", o.only));
+  if (o.quick && !narrowed) {
     o.shapes = {"d"};
     o.tokens = {1, 256};
   }
@@ -106,13 +112,17 @@ void add_layers(const Options& o, const Plan& plan, std::vector<Cell>& cells) {
 
 std::vector<Cell> choose(const Options& o) {
   const Plan plan = make_plan(o);
+  const auto wanted = [&](const char* kind) { return o.only.empty() || o.only == kind; };
+  const auto add = [](std::vector<Cell>& to, std::vector<Cell> cells) {
+    for (Cell& cell : cells) to.push_back(std::move(cell));
+  };
   std::vector<Cell> cells;
-  if (!o.growth && !o.variants) add_layers(o, plan, cells);
-  if (o.growth)
-    for (Cell& cell : growth_cells(plan)) cells.push_back(std::move(cell));
-  if (o.variants || (!o.narrowed && !o.growth))
-    for (Cell& cell : variant_cells(plan, static_cast<int>(o.threads.back())))
-      cells.push_back(std::move(cell));
+  if (wanted("layer")) add_layers(o, plan, cells);
+  if (wanted("variants")) add(cells, variant_cells(plan, static_cast<int>(o.threads.back())));
+  // Peers have no part in these.
+  Plan ours = plan;
+  std::erase_if(ours.engines, [](const std::string& name) { return !engine_named(name).ours; });
+  if (o.growth && wanted("growth")) add(cells, growth_cells(ours));
   return cells;
 }
 

@@ -34,7 +34,13 @@ std::string amd(int family, int model) {
   return fmt::format("AMD family {}", family);
 }
 
+bool has_flag(const std::string& flags, const std::string& flag) {
+  return (" " + flags + " ").find(" " + flag + " ") != std::string::npos;
+}
+
 }  // namespace
+
+bool has_avx512() { return has_flag(description()["flags"], "avx512f"); }
 
 std::string processor() {
   auto values = description();
@@ -42,10 +48,11 @@ std::string processor() {
   if (values["vendor_id"] == "AuthenticAMD")
     name = amd(number(values["cpu family"]), number(values["model"]));
   if (name.empty()) name = "an unnamed processor";
-  const std::string flags = " " + values["flags"] + " ";
-  std::string vectors = values.contains("Features") ? "NEON" : "SSE";
-  if (flags.find(" avx2 ") != std::string::npos) vectors = "AVX2";
-  if (flags.find(" avx512f ") != std::string::npos) vectors = "AVX-512";
+  const std::string flags = values["flags"];
+  const char* vectors = values.contains("Features") ? "NEON"
+                        : has_flag(flags, "avx512f") ? "AVX-512"
+                        : has_flag(flags, "avx2")    ? "AVX2"
+                                                     : "SSE";
   return fmt::format("{} ({}), {} cores", name, vectors, std::thread::hardware_concurrency());
 }
 

@@ -1,0 +1,276 @@
+"""report.py FOLDER JSON...: writes FOLDER/cpu.md, the tables, and FOLDER/*.svg, the plots, from what exactmoe_bench wrote
+(--benchmark_out). Several files are one measurement in parts; of a row that is in two, the later counts. Needs matplotlib for the plots;
+--tables leaves them out."""
+import json
+import pathlib
+import sys
+
+COMMAND = "./run bench --peers --growth --docs"
+SHAPES = {"a": "D 2048, F 1024, E 64, K 8 (OLMoE)", "b": "D 2048, F 768, E 128, K 8 (Qwen3-30B-A3B)",
+          "c": "D 4096, F 1792, E 8, K 2 (Mixtral, an eighth of its F)", "d": "D 1024, F 2816, E 8, K 2"}
+
+
+class Row:
+    """One engine in one cell."""
+
+    def __init__(self, entry):
+        group, *parts, engine = entry["name"].removesuffix("/iterations:1/manual_time").split("/")
+        self.group, self.engine = group, engine.removeprefix("engine:")
+        keys = dict(part.split(":", 1) for part in parts)
+        self.shape, self.route = keys.get("shape", ""), keys.get("route", "")
+        self.T, self.threads = int(keys["T"]), int(keys["threads"])
+        self.problem = entry.get("error_message", "")
+        self.library = entry.get("label", "")
+        self.values = entry
+
+    def __getattr__(self, name):
+        return self.values[name]
+
+    @property
+    def ours(self):
+        return self.engine.startswith("ours-")
+
+    @property
+    def sixteen(self):
+        return self.engine.endswith("16")
+
+
+class Rows:
+    """All rows, to be picked from by what they are."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def where(self, **wanted):
+        return Rows([r for r in self.rows if all(getattr(r, key) == value for key, value in wanted.items())])
+
+    def timed(self):
+        return Rows([r for r in self.rows if not r.problem])
+
+    def each(self, key):
+        return list(dict.fromkeys(getattr(r, key) for r in self.rows))
+
+    def one(self, **wanted):
+        found = self.where(**wanted).rows
+        return found[0] if found else None
+
+
+def load(files):
+    rows, contexts = {}, []
+    for file in files:
+        document = json.loads(pathlib.Path(file).read_text())
+        contexts.append(document["context"])
+        rows.update((entry["name"], Row(entry)) for entry in document["benchmarks"])
+    order = {"ours-f32": 0, "ours-bf16": 1, "ours-f16": 2}
+    return contexts[-1], Rows(sorted(rows.values(), key=lambda r: order.get(r.engine, 3)))
+
+
+def table(head, lines):
+    """Markdown; the first column is text, the others are numbers."""
+    return "\n".join(["| " + " | ".join(line) + " |" for line in [head, ["---"] + ["---:"] * (len(head) - 1), *lines]]) + "\n"
+
+
+def percent(share):
+    return f"{100 * share:.0f} %"
+
+
+def number(value):
+    return f"{value:,.0f}".replace(",", " ") if value >= 100 else f"{value:.3g}"
+
+
+def cell(row):
+    if row is None:
+        return ""
+    return "no number" if row.problem else f"{number(row.tokens_per_second)} ({percent(row.share_of_ceiling)})"
+
+
+def best(rows):
+    return max(rows, key=lambda r: r.tokens_per_second, default=None)
+
+
+def ratio(ours, peers):
+    """Ours to the fastest of them, and its name."""
+    peer = best(peers)
+    if ours is None or ours.problem or peer is None:
+        return ""
+    return f"{ours.tokens_per_second / peer.tokens_per_second:.2f}x {peer.engine}"
+
+
+def layer_table(rows):
+    tokens = sorted(rows.each("T"))
+    lines = []
+    for engine in rows.each("engine"):
+        of = rows.where(engine=engine)
+        if of.timed().rows:
+            lines.append([f"**{engine}**" if engine.startswith("ours-") else engine, *(cell(of.one(T=T)) for T in tokens)])
+    peers = [r for r in rows.timed() if not r.ours]
+    for engine, sixteen in (("ours-f32", False), ("ours-bf16", False), ("ours-bf16", True)):
+        of = [[p for p in peers if p.T == T and p.sixteen == sixteen] for T in tokens]
+        if any(of) and rows.where(engine=engine).timed().rows:
+            lines.append([f"{engine} to the best {'16-bit' if sixteen else 'f32'} peer",
+                          *(ratio(rows.one(engine=engine, T=T), p) for T, p in zip(tokens, of))])
+    ceilings = [rows.where(T=T).timed().rows[0] for T in tokens]
+    lines.append(["ceiling, GFLOP/s and GB/s",
+                  *(f"{c.ceiling_fma_gflops:.0f}, {c.ceiling_read_gbytes_per_second:.0f}" for c in ceilings)])
+    return table(["tokens/s (share of the ceiling)", *(f"T = {T}" for T in tokens)], lines)
+
+
+def threads_text(n):
+    return "1 thread" if n == 1 else f"{n} threads"
+
+
+def layer_section(rows):
+    text = []
+    for threads in sorted(rows.each("threads"), reverse=True):
+        for route in rows.where(threads=threads).each("route"):
+            for shape in sorted(rows.where(threads=threads, route=route).each("shape")):
+                of = rows.where(threads=threads, route=route, shape=shape)
+                if not of.timed().rows:
+                    continue
+                spread = "uniform routing" if route == "uniform" else "routing by Zipf's law, exponent 1"
+                text.append(f"### Shape {shape}, {threads_text(threads)}, {spread}\n\n{SHAPES.get(shape, '')}\n\n{layer_table(of)}")
+    return "\n".join(text)
+
+
+def behind_section(rows):
+    """Where ours is not the fastest of those that compute in binary32."""
+    lines = []
+    for r in rows.where(engine="ours-f32").timed():
+        peer = best(p for p in rows.where(shape=r.shape, route=r.route, T=r.T, threads=r.threads).timed()
+                    if not p.ours and not p.sixteen)
+        if peer is not None and peer.tokens_per_second > r.tokens_per_second:
+            lines.append([f"{r.shape}, {r.route}, T = {r.T}, {threads_text(r.threads)}", peer.engine,
+                          f"{r.tokens_per_second / peer.tokens_per_second:.2f}x", percent(r.share_of_ceiling), percent(peer.share_of_ceiling)])
+    if not lines:
+        return "Ours in binary32 is ahead of every binary32 peer in every cell.\n"
+    return table(["cell", "ahead of ours-f32", "ours to it", "our share", "its share"], lines)
+
+
+def growth_section(rows):
+    text = []
+    for group, key, words in (("growth_T", "T", "tokens"), ("growth_E", "shape", "experts"), ("growth_threads", "threads", "threads")):
+        of = rows.where(group=group).timed()
+        if not of.rows:
+            continue
+        lines = []
+        for r in sorted(of, key=lambda r: (int(str(getattr(r, key)).lstrip("E")), r.T)):
+            lines.append([str(getattr(r, key)).lstrip("E"), str(r.T), r.engine, number(r.tokens_per_second),
+                          number(r.model_tokens_per_second), percent(r.share_of_ceiling)])
+        text.append(f"### Over {words}\n\n" + table([words, "T", "engine", "tokens/s", "what the ceiling allows", "share"], lines))
+    return "\n".join(text)
+
+
+def variants_section(rows):
+    lines = [[r.engine, number(r.tokens_per_second), f"{r.gflops:.0f}", percent(r.share_of_fma), f"{1e3 * r.T / r.tokens_per_second:.1f}"]
+             for r in rows.timed()]
+    return table(["variant", "tokens/s", "GFLOP/s of the experts", "share of the multiply-add peak", "ms"], lines)
+
+
+def libraries(rows):
+    names = dict.fromkeys(r.library for r in rows.timed() if r.library)
+    missing = dict.fromkeys(f"{r.engine} ({r.problem})" for r in rows if r.problem)
+    text = "Peers: " + ("; ".join(names) or "none") + "."
+    return text + (" Without a number: " + "; ".join(missing) + "." if missing else "")
+
+
+def page(context, rows):
+    layers = rows.where(group="layer")
+    parts = [f"# Speed of the cpu tier {{#results_cpu}}\n\n{context.get('processor', 'unknown processor')}, {context['date'][:10]}; "
+             f"written by `{COMMAND}`.\n\n{INTRODUCTION}\n{libraries(rows)}\n"]
+    if layers.rows:
+        plot = "![share of the ceiling over T](share_of_ceiling.svg)\n\n"
+        parts.append("## Engines and peers\n\n" + plot + layer_section(layers))
+        if any(not r.ours for r in layers.timed()):
+            parts.append("## Where a binary32 peer is ahead\n\n" + behind_section(layers))
+    if rows.where(group="variants").rows:
+        first = rows.where(group="variants").rows[0]
+        parts.append(f"## Variants at equal active operations\n\nD 1024, F 704, four networks a token, T = {first.T}, "
+                     f"{threads_text(first.threads)}. {VARIANTS}\n\n" + variants_section(rows.where(group="variants")))
+    if any(r.group.startswith("growth") for r in rows):
+        parts.append("## How the cost grows\n\n![tokens a second over T, experts and threads](growth.svg)\n\n" + GROWTH + "\n\n"
+                     + growth_section(rows))
+    return "\n".join(parts)
+
+
+INTRODUCTION = """One SwiGLU top-k layer. Every engine is checked before it is timed: ours against the reference, bit for bit; a peer against binary64.
+Engines take turns in one run, with the ceilings (multiply-adds in registers, reading memory) measured between the turns; a share is the
+larger of the two, of medians. One thread is timed by CPU time, several by wall time at real-time priority. Weights come from memory: up to 16
+tokens, sixteen batches take turns. Ours computes its own routing; peers are handed theirs. 16-bit peers compute in bf16 too, which is another
+arithmetic (two products a lane): their share of the binary32 peak may exceed 100 %.
+"""
+VARIANTS = """Dense holds four networks and visits all of them, the others hold 32. Expert choice and capacity have 32 places an expert; capacity
+counts dropped tokens as computed. Soft also mixes: its logits, slots and combination are work that the GFLOP/s here leave out."""
+GROWTH = """The model: a batch takes as long as reading the touched weights at the measured bandwidth or doing the multiply-adds at the measured peak,
+whichever is longer. T and threads on shape d; experts with D 1024, F 704, K 2, so that the active size stays."""
+
+
+def share_plot(rows, file, plt):
+    threads = max(rows.each("threads"))
+    rows = rows.where(threads=threads, route="uniform").timed()
+    shapes = sorted(rows.each("shape"))
+    engines = rows.each("engine")
+    figure, axes = plt.subplots(1, len(shapes), figsize=(3.4 * len(shapes), 3.6), sharey=True, squeeze=False, layout="constrained")
+    for axis, shape in zip(axes[0], shapes):
+        for i, engine in enumerate(engines):
+            line = sorted(rows.where(shape=shape, engine=engine), key=lambda r: r.T)
+            ours = engine.startswith("ours-")
+            axis.plot([r.T for r in line], [100 * r.share_of_ceiling for r in line], color=plt.get_cmap("tab20")(i),
+                      label=engine if shape == shapes[0] else None, linewidth=2.4 if ours else 1, marker="o" if ours else ".",
+                      linestyle="--" if engine.endswith("16") else "-", zorder=3 if ours else 2)
+        axis.set(xscale="log", xlabel="T", title=f"shape {shape}", xticks=[1, 16, 256, 2048], xticklabels=["1", "16", "256", "2048"])
+        axis.minorticks_off()
+        axis.axhline(100, color="gray", linewidth=0.8)
+        axis.grid(alpha=0.3)
+    axes[0][0].set(ylabel=f"% of the ceiling, {threads_text(threads)}", ylim=(0, None))
+    figure.legend(loc="outside lower center", ncols=5, fontsize="small", frameon=False)
+    figure.savefig(file, metadata={"Date": None})
+
+
+def growth_plot(rows, file, plt):
+    panels = [("growth_T", "T", "tokens"), ("growth_E", "shape", "experts"), ("growth_threads", "threads", "threads")]
+    panels = [p for p in panels if rows.where(group=p[0]).timed().rows]
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False, layout="constrained")
+    for axis, (group, key, words) in zip(axes[0], panels):
+        of = rows.where(group=group).timed()
+        for i, engine in enumerate(e for e in of.each("engine") if e in ("ours-f32", "ours-bf16")):
+            for T in [None] if group == "growth_T" else sorted(of.each("T")):
+                line = of.where(engine=engine) if T is None else of.where(engine=engine, T=T)
+                line = sorted(line, key=lambda r: int(str(getattr(r, key)).lstrip("E")))
+                x = [int(str(getattr(r, key)).lstrip("E")) for r in line]
+                color = plt.get_cmap("tab10")(i)
+                axis.plot(x, [r.tokens_per_second for r in line], "o-", color=color, label=engine + (f", T {T}" if T else ""), markersize=3)
+                axis.plot(x, [r.model_tokens_per_second for r in line], "--", color=color, linewidth=0.8)
+        axis.set(xlabel=words, yscale="log", ylabel="tokens/s (dashed: what the ceiling allows)")
+        if group != "growth_threads":
+            axis.set_xscale("log", base=2)
+        axis.legend(fontsize="small", frameon=False)
+        axis.grid(alpha=0.3)
+    figure.savefig(file, metadata={"Date": None})
+
+
+def main(arguments):
+    tables_only = "--tables" in arguments
+    folder, *files = [a for a in arguments if a != "--tables"]
+    folder = pathlib.Path(folder)
+    context, rows = load(files)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cpu.md").write_text(page(context, rows))
+    if tables_only:
+        return
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "exactmoe"
+    import matplotlib.pyplot as plt
+    if rows.where(group="layer").timed().rows:
+        share_plot(rows.where(group="layer"), folder / "share_of_ceiling.svg", plt)
+    if any(r.group.startswith("growth") for r in rows):
+        growth_plot(rows, folder / "growth.svg", plt)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(sys.argv[1:])
