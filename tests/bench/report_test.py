@@ -1,0 +1,45 @@
+"""report_test.py FIXTURE: the tables hold what the fixture says; the plots are written where matplotlib is here."""
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+here = pathlib.Path(__file__).parent
+fixture = pathlib.Path(sys.argv[1])
+problems = []
+
+
+def expect(holds, what):
+    if not holds:
+        problems.append(what)
+
+
+with tempfile.TemporaryDirectory() as folder:
+    plots = importlib.util.find_spec("matplotlib") is not None
+    flags = [] if plots else ["--tables"]
+    run = subprocess.run([sys.executable, here / "report.py", *flags, folder, fixture], capture_output=True, text=True)
+    expect(run.returncode == 0, "exit status: " + run.stderr)
+    page = (pathlib.Path(folder) / "cpu.md").read_text()
+    for text in (
+            "AMD Zen 9 (AVX-1024), 2 cores, 2031-02-03",
+            "| **ours-f32** | 100 (50 %) | 2 000 (80 %) |",
+            "| eigen-products | 50 (25 %) | 2 500 (90 %) |",
+            "| ours-f32 to the best f32 peer | 2.00x eigen-products | 0.80x eigen-products |",
+            "| ours-bf16 to the best 16-bit peer | 1.50x torch-eager-bf16 |  |",
+            "onednn-packed (not built: libdnnl-dev was not here)",
+            "## Where a binary32 peer is ahead",
+            "| t, uniform, T = 16, 1 thread | eigen-products | 0.80x | 80 % | 90 % |",
+            "| soft | 300 |",
+            "| 4 | 4 | ours-f32 | 40 | 60 | 66 % |",
+    ):
+        expect(text in page, f"not in the page: {text}")
+    expect("| t, uniform, T = 1, 1 thread |" not in page, "a cell where ours is ahead is listed as behind")
+    if plots:
+        for name in ("share_of_ceiling.svg", "growth.svg"):
+            expect("<svg" in (pathlib.Path(folder) / name).read_text(), f"{name} is no picture")
+    else:
+        print("matplotlib is not here: plots not tested")
+
+print("\n".join(problems) or "the report says what the measurement says")
+sys.exit(bool(problems))
