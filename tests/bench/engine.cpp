@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -11,7 +10,6 @@
 #include "cpu/sparse.h"
 #include "reference/error.h"
 #include "reference/weight_format.h"
-#include "tests/bench/processor.h"
 #include "tests/bench/torch.h"
 
 namespace moe::bench {
@@ -75,8 +73,6 @@ std::unique_ptr<Engine> make_peer_engine(const EngineInfo& info, const Shape& sh
     missing = fmt::format("not built: {} was not here", info.needs);
     return {};
   }
-  // OpenBLAS picks old kernels for a processor that is newer than itself; this gives it its best.
-  if (has_avx512()) setenv("OPENBLAS_CORETYPE", "SKYLAKEX", 0);
   void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     missing = dlerror();

@@ -40,8 +40,6 @@ bool has_flag(const std::string& flags, const std::string& flag) {
 
 }  // namespace
 
-bool has_avx512() { return has_flag(description()["flags"], "avx512f"); }
-
 std::string processor() {
   auto values = description();
   std::string name = values["model name"];

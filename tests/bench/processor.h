@@ -6,7 +6,5 @@ namespace moe::bench {
 
 /// Its general name and widest vectors: "AMD Zen 5 (AVX-512), 2 cores".
 std::string processor();
-/// Has it vectors of 512 bits?
-bool has_avx512();
 
 }  // namespace moe::bench

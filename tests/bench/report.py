@@ -65,6 +65,7 @@ def load(files):
         contexts.append(document["context"])
         rows.update((entry["name"], Row(entry)) for entry in document["benchmarks"])
     order = {"ours-f32": 0, "ours-bf16": 1, "ours-f16": 2}
+    contexts[-1]["parts"] = len(contexts)
     return contexts[-1], Rows(sorted(rows.values(), key=lambda r: order.get(r.engine, 3)))
 
 
@@ -149,17 +150,27 @@ def behind_section(rows):
     return table(["cell", "ahead of ours-f32", "ours to it", "our share", "its share"], lines)
 
 
+def place(row, key):
+    """Where a row stands on the axis of growth: T, threads, or E of shape E16."""
+    value = str(getattr(row, key))
+    return int(value[1:]) if value.startswith("E") else int(value) if value.isdigit() else 0
+
+
 def growth_section(rows):
     text = []
     for group, key, words in (("growth_T", "T", "tokens"), ("growth_E", "shape", "experts"), ("growth_threads", "threads", "threads")):
         of = rows.where(group=group).timed()
         if not of.rows:
             continue
+        engines = of.each("engine")
         lines = []
-        for r in sorted(of, key=lambda r: (int(str(getattr(r, key)).lstrip("E")), r.T)):
-            lines.append([str(getattr(r, key)).lstrip("E"), str(r.T), r.engine, number(r.tokens_per_second),
-                          number(r.model_tokens_per_second), percent(r.share_of_ceiling)])
-        text.append(f"### Over {words}\n\n" + table([words, "T", "engine", "tokens/s", "what the ceiling allows", "share"], lines))
+        for at, T in sorted({(place(r, key), r.T) for r in of}):
+            row = {r.engine: r for r in of if (place(r, key), r.T) == (at, T)}
+            allowed = max(row.values(), key=lambda r: r.model_tokens_per_second) if row else None
+            lines.append([*([str(at)] if key != "T" else []), str(T), *(cell(row.get(e)) for e in engines),
+                          number(allowed.model_tokens_per_second)])
+        head = [*([words] if key != "T" else []), "T", *engines, "what the ceiling allows at most"]
+        text.append(f"### Over {words}\n\n" + table(head, lines))
     return "\n".join(text)
 
 
@@ -179,7 +190,7 @@ def libraries(rows):
 def page(context, rows):
     layers = rows.where(group="layer")
     parts = [f"# Speed of the cpu tier {{#results_cpu}}\n\n{context.get('processor', 'unknown processor')}, {context['date'][:10]}; "
-             f"written by `{COMMAND}`.\n\n{INTRODUCTION}\n{libraries(rows)}\n"]
+             f"written by `{COMMAND}`{PARTS if context['parts'] > 1 else ''}.\n\n{INTRODUCTION}\n{libraries(rows)}\n"]
     if layers.rows:
         plot = "![share of the ceiling over T](share_of_ceiling.svg)\n\n"
         parts.append("## Engines and peers\n\n" + plot + layer_section(layers))
@@ -195,6 +206,7 @@ def page(context, rows):
     return "\n".join(parts)
 
 
+PARTS = " (measured in parts, `--shapes=a` and so on, and put together by `tests/bench/report.py`)"
 INTRODUCTION = """One SwiGLU top-k layer. Every engine is checked before it is timed: ours against the reference, bit for bit; a peer against binary64.
 Engines take turns in one run, with the ceilings (multiply-adds in registers, reading memory) measured between the turns; a share is the
 larger of the two, of medians. One thread is timed by CPU time, several by wall time at real-time priority. Weights come from memory: up to 16
@@ -238,16 +250,19 @@ def growth_plot(rows, file, plt):
         for i, engine in enumerate(e for e in of.each("engine") if e in ("ours-f32", "ours-bf16")):
             for T in [None] if group == "growth_T" else sorted(of.each("T")):
                 line = of.where(engine=engine) if T is None else of.where(engine=engine, T=T)
-                line = sorted(line, key=lambda r: int(str(getattr(r, key)).lstrip("E")))
-                x = [int(str(getattr(r, key)).lstrip("E")) for r in line]
+                line = sorted(line, key=lambda r: place(r, key))
+                x = [place(r, key) for r in line]
                 color = plt.get_cmap("tab10")(i)
                 axis.plot(x, [r.tokens_per_second for r in line], "o-", color=color, label=engine + (f", T {T}" if T else ""), markersize=3)
                 axis.plot(x, [r.model_tokens_per_second for r in line], "--", color=color, linewidth=0.8)
-        axis.set(xlabel=words, yscale="log", ylabel="tokens/s (dashed: what the ceiling allows)")
-        if group != "growth_threads":
+        axis.set(xlabel=words, yscale="log")
+        if group == "growth_threads":
+            axis.set_xticks(sorted(of.each("threads")))
+        else:
             axis.set_xscale("log", base=2)
         axis.legend(fontsize="small", frameon=False)
         axis.grid(alpha=0.3)
+    axes[0][0].set_ylabel("tokens/s; dashed: what the ceiling allows")
     figure.savefig(file, metadata={"Date": None})
 
 
@@ -262,7 +277,7 @@ def main(arguments):
         return
     import matplotlib
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "exactmoe"
+    matplotlib.rcParams.update({"svg.hashsalt": "exactmoe", "svg.fonttype": "none"})
     import matplotlib.pyplot as plt
     if rows.where(group="layer").timed().rows:
         share_plot(rows.where(group="layer"), folder / "share_of_ceiling.svg", plt)
