@@ -11,8 +11,14 @@ namespace moe::cpu {
 /// weights are read from end to end, and with pages of 4 KiB every line of 64 would come with a
 /// walk through the page tables, twice as long in a virtual machine.
 void* allocate_lines(std::size_t bytes);
-/// Gives it back.
+
+/// Gives it back. What is large enough to be worth it is kept for the next who asks, up to 512 MiB
+/// in all: memory that is new to a program must be cleared by the system first, and a pass over
+/// many tokens would have more of it cleared than it computes rows of experts.
 void release_lines(void* memory, std::size_t bytes) noexcept;
+
+/// Gives what is kept back to the system.
+void release_kept_lines() noexcept;
 
 /// An array of numbers, 64-byte aligned, not initialised; move-only.
 template <class T>

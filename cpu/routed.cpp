@@ -1,5 +1,6 @@
 #include "cpu/routed.h"
 
+#include "cpu/buffer.h"
 #include "cpu/combine.h"
 #include "cpu/parallel.h"
 
@@ -15,6 +16,9 @@ std::vector<float> input_scales(const Dispatch& dispatch, const Routing& routing
   return scales;
 }
 
+// Rows [R,D] in a buffer, which is ready for use sooner than a matrix: see cpu/buffer.h.
+using Rows = Eigen::Map<Matrix>;
+
 // Stages that only a trace wants as whole matrices.
 struct Stages {
   Matrix dispatched, hidden, combined;
@@ -22,7 +26,7 @@ struct Stages {
 
 std::vector<FfnJob> expert_jobs(const PreparedExperts& experts, const Dispatch& dispatch,
                                 const std::vector<float>& scales, const ConstMatrix& x,
-                                Stages* stages, Matrix& out) {
+                                Stages* stages, Rows& out) {
   const Index D = x.cols();
   std::vector<FfnJob> jobs;
   for (std::size_t e = 0; e < experts.ffn.size(); e++) {
@@ -45,7 +49,7 @@ std::vector<FfnJob> expert_jobs(const PreparedExperts& experts, const Dispatch& 
 // The rows of identities, and what a trace wants of them.
 void copy_identities(const PreparedExperts& experts, const Dispatch& dispatch,
                      const std::vector<float>& scales, const ConstMatrix& x, Stages* stages,
-                     Matrix& out) {
+                     Rows& out) {
   for (Index r = dispatch.offsets[experts.ffn.size()]; r < dispatch.offsets.back(); r++) {
     const auto row = static_cast<std::size_t>(r);
     out.row(r) = x.row(dispatch.tokens[row]);
@@ -56,11 +60,11 @@ void copy_identities(const PreparedExperts& experts, const Dispatch& dispatch,
   }
 }
 
-void record_rows(Trace* trace, const std::optional<Stages>& stages, const Matrix& outputs) {
+void record_rows(Trace* trace, const std::optional<Stages>& stages, const Rows& outputs) {
   if (!stages) return;
   record(trace, "dispatched", stages->dispatched);
   record(trace, "hidden", stages->hidden);
-  record(trace, "expert_out", outputs);
+  record(trace, "expert_out", Matrix(outputs));
   record(trace, "combined", stages->combined);
 }
 
@@ -77,7 +81,8 @@ Matrix run_together(const PreparedExperts& experts, const std::optional<Prepared
   std::optional<Stages> stages;
   if (trace != nullptr) stages = Stages{Matrix(R, D), Matrix(R, F), Matrix(T, D)};
   Stages* wanted = stages ? &*stages : nullptr;
-  Matrix outputs(R, D);
+  Buffer memory(R * D);
+  Rows outputs(memory.data(), R, D);
   std::vector<FfnJob> jobs = expert_jobs(experts, dispatch, scales, x, wanted, outputs);
   copy_identities(experts, dispatch, scales, x, wanted, outputs);
   Matrix from_shared;
