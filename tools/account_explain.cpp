@@ -109,10 +109,13 @@ void print_activations(const Accounted& a, Index T) {
     Table table({fmt::format("one MoE layer, {} tokens", grouped(T)), "elements, dropless", "capacity 1.25", "in the trace", "kept for backward"});
     const std::vector<StageSize> stages = layer_stages(dropless);
     for (const StageSize& with : layer_stages(limited)) {
-      std::string elements = "-";
-      for (const StageSize& s : stages)
-        if (s.name == with.name) elements = grouped(s.elements);
-      table.add({with.name, elements, grouped(with.elements), with.in_trace ? "yes" : "no", with.kept ? "yes" : "no"});
+      std::string elements = "-", kept = with.kept ? "yes" : "no";
+      for (const StageSize& s : stages) {
+        if (s.name != with.name) continue;
+        elements = grouped(s.elements);
+        if (s.idle > 0) kept += fmt::format(", but {} that no network computes", grouped(s.idle));
+      }
+      table.add({with.name, elements, grouped(with.elements), with.in_trace ? "yes" : "no", kept});
     }
     say(table.text());
     say(fmt::format("\n  trace, 4 bytes each  {} dropless, {} with capacity\n", grouped(trace_bytes(dropless)), grouped(trace_bytes(limited))));

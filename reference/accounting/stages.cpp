@@ -35,16 +35,40 @@ Index mixer_kept(const Mixer& m, Index T) {
   return times({T, each});
 }
 
+// Products before the activation: gate and up, or up alone.
+Index inputs(const MoeShape& s) { return s.gated ? 2 : 1; }
+
+// The stages in the space that experts work in. What they give together is
+// kept where a matrix takes it back.
+void add_experts(const MoeShape& s, std::vector<StageSize>& list) {
+  const Index L = s.latent > 0 ? s.latent : s.width;
+  const Index TL = times({s.tokens, L});
+  const Index RL = times({s.rows, L});
+  const Index RF = times({s.rows, s.hidden});
+  const Index idle_L = times({s.idle_rows, L});
+  const Index idle_F = times({s.idle_rows, s.hidden});
+  if (s.latent > 0) list.push_back({"latent", TL});
+  list.push_back({"dispatched", RL, idle_L, false, true, true});
+  list.push_back({"gate, up", times({inputs(s), RF - idle_F}), 0, false, false,
+                  true});
+  list.push_back({"hidden", RF, idle_F, false, true, true});
+  list.push_back({"expert_out", RL, idle_L, false, true, true});
+  list.push_back({"combined", TL, 0, false, true, s.latent > 0});
+}
+
 }  // namespace
 
 MoeShape shape_of(const Mixture& m, Index D, Index T) {
+  const Index E = m.experts + m.zero_experts;
+  const Index R = times({T, m.chosen});
   return {.tokens = T,
           .width = D,
-          .experts = m.experts + m.zero_experts,
+          .experts = E,
           .chosen = m.chosen,
           .hidden = m.hidden,
-          .rows = share(times({T, m.chosen}), m.experts,
-                        m.experts + m.zero_experts),
+          .rows = R,
+          .idle_rows = R - share(R, m.experts, E),
+          .latent = m.latent,
           .shared_hidden = m.shared_hidden,
           .gated = m.gated};
 }
@@ -56,6 +80,7 @@ MoeShape shape_with_capacity(const Mixture& m, Index D, Index T,
                       static_cast<double>(shape.experts);
   const auto places = static_cast<Index>(std::ceil(factor * even));
   shape.rows = times({m.experts, places});
+  shape.idle_rows = 0;
   shape.capacity = true;
   return shape;
 }
@@ -64,25 +89,22 @@ std::vector<StageSize> layer_stages(const MoeShape& s) {
   const Index TE = times({s.tokens, s.experts});
   const Index TK = times({s.tokens, s.chosen});
   const Index TD = times({s.tokens, s.width});
-  const Index RD = times({s.rows, s.width});
-  const Index RF = times({s.rows, s.hidden});
-  const Index inputs = s.gated ? 2 : 1;  // gate and up, or up alone
-  std::vector<StageSize> list{{"logits", TE},
-                              {"scores", TE, false, true, true},
-                              {"selected", TK, true, true, true},
-                              {"weights", TK, false, true, true},
-                              {"positions", TK, true, true, true}};
-  if (s.capacity) list.push_back({"kept_weights", TK, false, true, true});
-  list.push_back({"dispatched", RD, false, true, true});
-  list.push_back({"gate, up", times({inputs, RF}), false, false, true});
-  list.push_back({"hidden", RF, false, true, true});
-  list.push_back({"expert_out", RD, false, true, true});
-  list.push_back({"combined", TD});
+  std::vector<StageSize> list;
+  if (s.scored) list.push_back({"logits", TE});
+  if (s.scored && s.noisy) list.push_back({"noisy_logits", TE});
+  if (s.scored) list.push_back({"scores", TE, 0, false, true, true});
+  list.push_back({"selected", TK, 0, true, true, true});
+  list.push_back({"weights", TK, 0, false, true, true});
+  list.push_back({"positions", TK, 0, true, true, true});
+  if (s.capacity)
+    list.push_back({"kept_weights", TK, 0, false, true, true});
+  add_experts(s, list);
+  if (s.latent > 0) list.push_back({"expanded", TD});
   if (s.shared_hidden > 0) {
     const Index TS = times({s.tokens, s.shared_hidden});
-    list.push_back(
-        {"shared gate, up", times({inputs, TS}), false, false, true});
-    list.push_back({"shared hidden", TS, false, false, true});
+    list.push_back({"shared gate, up", times({inputs(s), TS}), 0, false, false,
+                    true});
+    list.push_back({"shared hidden", TS, 0, false, false, true});
     list.push_back({"shared", TD});
   }
   list.push_back({"output", TD});
@@ -102,7 +124,7 @@ Index kept_bytes(const MoeShape& shape, Index value_bytes, bool recompute) {
   for (const StageSize& stage : layer_stages(shape))
     if (stage.kept)
       sum = plus(sum, times({stage.integer ? 4 : value_bytes,
-                             stage.elements}));
+                             stage.elements - stage.idle}));
   return sum;
 }
 
@@ -120,10 +142,9 @@ Index training_bytes(const Model& model, Index T, Index value_bytes,
       sum = plus(sum, times({f.gated ? 3 : 2, T, f.hidden, value_bytes}));
     if (!layer.mixture) continue;
     const Mixture& m = *layer.mixture;
-    const Index width = m.latent > 0 ? m.latent : D;
     sum = plus(sum, kept_bytes(factor > 0
-                                   ? shape_with_capacity(m, width, T, factor)
-                                   : shape_of(m, width, T),
+                                   ? shape_with_capacity(m, D, T, factor)
+                                   : shape_of(m, D, T),
                                value_bytes, false));
   }
   return sum;

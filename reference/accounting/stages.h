@@ -15,15 +15,20 @@ struct MoeShape {
   Index experts = 0;        ///< E, and Z that compute nothing
   Index chosen = 0;         ///< K
   Index hidden = 0;         ///< F
-  Index rows = 0;           ///< R: T K, fewer where some drop or do nothing
+  Index rows = 0;           ///< R: T K, fewer where some drop
+  Index idle_rows = 0;      ///< of these, of experts that compute nothing
+  Index latent = 0;         ///< L: experts work in this width; 0: in D
   Index shared_hidden = 0;  ///< of the shared expert, 0: none
   bool gated = true;        ///< experts have a gate
   bool capacity = false;    ///< places are limited
+  bool scored = true;       ///< the router has logits and scores
+  bool noisy = false;       ///< training adds noise to the logits
 };
 /// The shape of a mixture over T tokens, dropless.
 MoeShape shape_of(const Mixture& mixture, Index D, Index T);
 /// The same in buffers of ceil(factor T K / E) places an expert, filled or
-/// not, as programs with a capacity allocate them.
+/// not, as programs with a capacity allocate them; experts that compute
+/// nothing have no buffer.
 MoeShape shape_with_capacity(const Mixture& mixture, Index D, Index T,
                              double factor);
 
@@ -31,6 +36,7 @@ MoeShape shape_with_capacity(const Mixture& mixture, Index D, Index T,
 struct StageSize {
   std::string name;       ///< as the Trace calls it
   Index elements = 0;     ///< of the array
+  Index idle = 0;         ///< of these, in idle rows: shown, never kept
   bool integer = false;   ///< 32-bit integers, not real numbers
   bool in_trace = true;   ///< the reference shows it
   bool kept = false;      ///< a backward pass needs it

@@ -14,6 +14,7 @@ struct Work {
   Index divisions = 0;        ///< one rounding each
   Index roots = 0;            ///< square roots
   Index functions = 0;        ///< exp, sigmoid, silu, ...: correctly rounded
+  Index draws = 0;            ///< random numbers, whatever is in making one
 
   /// By the convention of flops.h: products alone, a multiply-add is two.
   Index product_flops() const { return 2 * fused; }
@@ -21,12 +22,26 @@ struct Work {
   bool operator==(const Work&) const = default;
 };
 
-/// The work of a layer on T tokens of which R rows reach an expert: T K, or
-/// fewer with a capacity. Throws Error for RawWeight::near_tie_softmax, whose
-/// work depends on the numbers.
-Work layer_work(const SparseLayer& layer, Index T, Index R);
+/// The rows of one pass, by what their experts do. Together T K, or fewer
+/// where a capacity drops some or later slots stay empty.
+struct Rows {
+  Index networks = 0;    ///< of experts that compute
+  Index identities = 0;  ///< of experts that return what they are given
+  /// R, both.
+  Index all() const { return networks + identities; }
+};
 
-/// The part of it that are matrix products with weights: what flops.h counts.
-Index layer_product_fused(const SparseLayer& layer, Index T, Index R);
+/// The work of a layer on T tokens, with the noise of training or without.
+/// Throws Error where work depends on the numbers: RawWeight::near_tie_softmax,
+/// and in training the auction of Choice::balanced.
+Work layer_work(const SparseLayer& layer, Index T, Rows rows,
+                bool training = false);
+
+/// The part of it that are matrix products with weights: what flops.h counts,
+/// but the gate of a shared expert that is not just added, which the reference
+/// computes twice, and the noise weights of training, which flops.h does not
+/// know.
+Index layer_product_fused(const SparseLayer& layer, Index T, Rows rows,
+                          bool training = false);
 
 }  // namespace moe::accounting

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "reference/numerics/elementary.h"
+#include "reference/numerics/philox.h"
 #include "reference/numerics/place_in_line.h"
 #include "reference/numerics/top_k_key.h"
 
@@ -37,6 +38,7 @@ struct Counted {
   Counted(float v) : value(v) {}                        // NOLINT
   Counted(double v) : value(static_cast<float>(v)) {}   // NOLINT
   Counted(int v) : value(static_cast<float>(v)) {}      // NOLINT
+  Counted(long v) : value(static_cast<float>(v)) {}     // NOLINT
   friend Counted operator+(Counted a, Counted b) { return done.additions++, a.value + b.value; }
   friend Counted operator-(Counted a, Counted b) { return done.additions++, a.value - b.value; }
   friend Counted operator*(Counted a, Counted b) { return done.multiplications++, a.value * b.value; }
@@ -83,6 +85,10 @@ inline Counted sigmoid(Counted x) { return done.functions++, moe::numerics::sigm
 inline Counted silu(Counted x) { return done.functions++, moe::numerics::silu(x.value); }
 inline Counted gelu(Counted x) { return done.functions++, moe::numerics::gelu(x.value); }
 inline Counted gelu_tanh(Counted x) { return done.functions++, moe::numerics::gelu_tanh(x.value); }
+using moe::numerics::Stream;
+inline std::uint32_t random_word(const Stream& s, std::uint64_t e) { return done.draws++, moe::numerics::random_word(s, e); }
+inline Counted random_uniform(const Stream& s, std::uint64_t e) { return done.draws++, moe::numerics::random_uniform(s, e); }
+inline Counted random_normal(const Stream& s, std::uint64_t e) { return done.draws++, moe::numerics::random_normal(s, e); }
 inline std::uint64_t top_k_key(Counted score, std::uint32_t index) { return moe::numerics::top_k_key(score.value, index); }
 }  // namespace counted_moe::numerics
 
@@ -97,6 +103,8 @@ inline std::uint64_t top_k_key(Counted score, std::uint32_t index) { return moe:
 #include "reference/linear.cpp"
 #include "reference/routed.cpp"
 #include "reference/router.cpp"
+#include "reference/router_choice.cpp"
+#include "reference/router_noise.cpp"
 #include "reference/router_scores.cpp"
 #include "reference/router_selection.cpp"
 #include "reference/router_weights.cpp"
@@ -113,22 +121,26 @@ void validate(const SparseLayer&) {}
 void validate_input(const SparseLayer&, const ConstMatrix&) {}
 LayerSizes sizes(const SparseLayer& layer) {
   const Ffn& f = layer.experts.ffn.front();
-  return {static_cast<Index>(layer.experts.ffn.size()), f.up.cols(), f.up.rows(), layer.router.config.chosen, 0};
+  return {count(layer.experts), layer.router.weight.cols(), f.up.rows(), layer.router.config.chosen, 0};
 }
+std::vector<Index> balanced_assignment(const ConstMatrix&) { throw std::logic_error("the work of an auction is not counted"); }
 
 }  // namespace counted_moe
 
 namespace moe::test {
 
-// A SparseLayer of counted numbers has the bytes of one of plain numbers: the number types do, and nothing else differs.
-Done run_instrumented(const void* layer, std::size_t layer_bytes, const float* x, std::int64_t T, std::int64_t D, float* output) {
+// A SparseLayer of counted numbers has the bytes of one of plain numbers, as a Batch has, which holds none: the number types do, and nothing else differs.
+Done run_instrumented(const void* layer, std::size_t layer_bytes, const float* x, std::int64_t T, std::int64_t D, const void* batch,
+                      std::size_t batch_bytes, float* output) {
   using Layer = counted_moe::SparseLayer;
+  using counted_moe::Batch;
   if (layer_bytes != sizeof(Layer)) throw std::logic_error("the instrumented layer is laid out differently");
+  if (batch_bytes != sizeof(Batch)) throw std::logic_error("the instrumented batch is laid out differently");
   counted_moe::Matrix tokens(T, D);
   for (std::int64_t i = 0; i < T * D; i++) tokens.data()[i] = x[i];
   counted_moe::Recording trace;
   done = {};
-  const counted_moe::Matrix y = counted_moe::reference::sparse(*static_cast<const Layer*>(layer), tokens, &trace);
+  const counted_moe::Matrix y = counted_moe::reference::sparse(*static_cast<const Layer*>(layer), tokens, &trace, *static_cast<const Batch*>(batch));
   Done result = done;
   for (const counted_moe::Stage& stage : trace.stages)
     result.trace_bytes += 4 * std::visit([](const auto& v) { return static_cast<std::int64_t>(v.size()); }, stage.values);
