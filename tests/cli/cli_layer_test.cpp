@@ -206,8 +206,11 @@ TEST(Cli, DemoFitsTheTerminal) {
   EXPECT_GT(lines, 50);
 }
 
-TEST(Cli, BenchHasTheKeysOfTheContract) {
-  const Outcome r = run_moe({"bench", "--shape", "D=32,F=48,E=4,K=2,T=8", "--route", "skew:1.2", "--json", "--tier", "cpu", "--threads", "1"});
+class CliBench : public testing::TestWithParam<const char*> {};
+
+TEST_P(CliBench, HasTheKeysOfTheContract) {
+  const Outcome r = run_moe({"bench", "--shape", "D=32,F=48,E=4,K=2,T=8", "--route", "skew:1.2", "--json", "--tier", "cpu", "--threads", "1",
+                             "--weights", GetParam()});
   EXPECT_EQ(r.status, 0) << r.err;
   const Json j = r.json();
   EXPECT_EQ(j["tier"], "cpu");
@@ -217,7 +220,10 @@ TEST(Cli, BenchHasTheKeysOfTheContract) {
   EXPECT_GE(j["seconds"]["median"].get<double>(), j["seconds"]["min"].get<double>());
   for (const char* key : {"tokens_per_second", "gflops", "weight_gbytes_per_second", "share_of_ceiling"}) EXPECT_GT(j[key].get<double>(), 0.0) << key;
   for (const char* key : {"fma_gflops", "read_gbytes_per_second"}) EXPECT_GT(j["ceiling"][key].get<double>(), 0.0) << key;
+  EXPECT_EQ(j["weights"], GetParam());
 }
+
+INSTANTIATE_TEST_SUITE_P(Weights, CliBench, testing::Values("f32", "bf16", "f16"));
 
 }  // namespace
 }  // namespace moe::test
