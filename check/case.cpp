@@ -179,6 +179,22 @@ bool is_balanced(const Case& c) {
   return c.variant == "sparse" && preset(c.preset).router.choice == Choice::balanced;
 }
 
+// What the case says and its variant would not read.
+void refuse_unread(const Case& c) {
+  const auto refuse = [&c](const char* key, const char* reader) {
+    throw Error(fmt::format("case: {} means nothing to variant={} preset={}, expected {}", key, c.variant, c.preset, reader));
+  };
+  const bool chooses = c.variant == "sparse" || c.variant == "hierarchical";
+  const Preset& row = preset(c.preset);
+  if (c.cap != 0 && c.variant != "expert_choice") refuse("cap", "it with variant=expert_choice");
+  if (c.S != 1 && c.variant != "soft") refuse("S", "it with variant=soft");
+  if (c.inner != 0 && c.variant != "hierarchical") refuse("inner", "it with variant=hierarchical");
+  if (c.C >= 0 && !chooses && c.variant != "expert_choice") refuse("C", "it where experts have places");
+  if (c.later != LaterSlots::all && (!chooses || (c.variant == "sparse" && row.unscored)))
+    refuse("later", "it where slots have scores");
+  if (c.priority && (!chooses || (c.C < 0 && !row.capacity))) refuse("priority", "it where places are limited");
+}
+
 }  // namespace
 
 std::string Case::text() const {
@@ -192,8 +208,8 @@ std::string Case::text() const {
   if (cap != 0) line += fmt::format(" cap={}", cap);
   if (S != 1) line += fmt::format(" S={}", S);
   if (inner != 0) line += fmt::format(" inner={}", inner);
-  if (priority != Priority::choice)
-    line += fmt::format(" priority={}", kPriorities[static_cast<std::size_t>(priority)]);
+  if (priority)
+    line += fmt::format(" priority={}", kPriorities[static_cast<std::size_t>(*priority)]);
   if (later != LaterSlots::all)
     line += fmt::format(" later={}", kLaterSlots[static_cast<std::size_t>(later)]);
   if (training) line += " training=1";
@@ -224,6 +240,7 @@ Case parse_case(std::string_view line) {
 }
 
 void validate(const Case& c) {
+  refuse_unread(c);
   if (c.T < 0 || c.D < 1 || c.F < 1 || c.E < 1 || c.K < 1 || c.shared < 0)
     throw Error(fmt::format("case: T={} D={} F={} E={} K={}, expected T >= 0, others >= 1", c.T,
                             c.D, c.F, c.E, c.K));

@@ -4,6 +4,7 @@
 //
 // Printed on every failure; accepted by the command line, the tests and the fuzzer.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +58,7 @@ struct Case {
   Index cap = 0;     ///< experts a token may have at most (expert_choice); 0: no cap
   Index S = 1;       ///< slots per expert (soft)
   Index inner = 0;   ///< experts per group (hierarchical), a divisor of E; 0: the largest up to the square root of E
-  Priority priority = Priority::choice;  ///< who takes a place first, where C says how many there are
+  std::optional<Priority> priority;  ///< who takes a place first, where there is a limit; none: the preset's
   LaterSlots later = LaterSlots::all;    ///< which slots after the first are used; all: the preset's
   bool training = false;                 ///< the noise of training, the balance of BASE
   std::uint64_t seed = 1;          ///< of all numbers

@@ -53,8 +53,8 @@ std::optional<Capacity> make_capacity(const Case& c) {
     if (!capacity) capacity.emplace();
     capacity->rule = CapacityRule::fixed;
     capacity->places = c.C;
-    capacity->priority = c.priority;
   }
+  if (capacity && c.priority) capacity->priority = *c.priority;
   if (capacity) capacity->group = c.batch;
   return capacity;
 }

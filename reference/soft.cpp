@@ -33,6 +33,23 @@ struct SlotRows {
   }
 };
 
+// The tokens' outputs [T,D], mixed from the slots' outputs by weights [T,P].
+//   order: per element one chain over the P slots, from +0.
+Matrix mix_slots(const SlotRows& slots, const Matrix& weights,
+                 const Matrix& outputs) {
+  const Index P = weights.cols();
+  const Index m = slots.groups == 0 ? 0 : weights.rows() / slots.groups;
+  Matrix y(weights.rows(), outputs.cols());
+  for (Index g = 0; g < slots.groups; g++) {
+    Matrix own(outputs.cols(), P);
+    for (Index p = 0; p < P; p++)
+      own.col(p) = outputs.row(slots.row(g, p)).transpose();
+    const Matrix group_weights = weights.middleRows(g * m, m);
+    y.middleRows(g * m, m) = linear(group_weights, own, Vector());
+  }
+  return y;
+}
+
 }  // namespace
 
 Matrix soft(const SoftLayer& layer, const ConstMatrix& x, Trace* trace) {
@@ -68,14 +85,7 @@ Matrix soft(const SoftLayer& layer, const ConstMatrix& x, Trace* trace) {
 
   const Matrix outputs =
       run_experts(layer.experts, slots.dispatch(), rows, trace);
-  Matrix y(T, D);
-  for (Index g = 0; g < groups; g++) {
-    Matrix own(D, P);
-    for (Index p = 0; p < P; p++)
-      own.col(p) = outputs.row(slots.row(g, p)).transpose();
-    const Matrix weights = combine_weights.middleRows(g * m, m);
-    y.middleRows(g * m, m) = linear(weights, own, Vector());
-  }
+  Matrix y = mix_slots(slots, combine_weights, outputs);
   record(trace, "output", y);
   return y;
 }

@@ -37,11 +37,17 @@ Case random_case(std::string_view variant, std::string_view preset, std::uint64_
   c.batch = batches == 1 ? 0 : tokens;
   c.E = pick(random, {Index{1}, Index{2}, Index{4}, Index{6}, Index{12}});
   c.K = 1 + static_cast<Index>(random() % static_cast<std::uint64_t>(std::min(c.E, Index{4})));
-  c.S = pick(random, {Index{1}, Index{2}, Index{3}});
-  c.C = pick(random, {Index{-1}, Index{-1}, Index{0}, Index{1}, Index{2}, Index{5}, Index{40}});
-  c.priority = pick(random, {Priority::choice, Priority::token, Priority::score, Priority::confidence});
-  c.later = pick(random, {LaterSlots::all, LaterSlots::all, LaterSlots::none, LaterSlots::above_threshold,
-                          LaterSlots::until_mass, LaterSlots::random});
+  const Index slots = pick(random, {Index{1}, Index{2}, Index{3}});
+  const Index places = pick(random, {Index{-1}, Index{-1}, Index{0}, Index{1}, Index{2}, Index{5}, Index{40}});
+  const Priority priority = pick(random, {Priority::choice, Priority::token, Priority::score, Priority::confidence});
+  const LaterSlots later = pick(random, {LaterSlots::all, LaterSlots::all, LaterSlots::none, LaterSlots::above_threshold,
+                                         LaterSlots::until_mass, LaterSlots::random});
+  const Preset& row = moe::preset(preset);
+  const bool chooses = variant == "sparse" || variant == "hierarchical";
+  if (variant == "soft") c.S = slots;
+  if (chooses || variant == "expert_choice") c.C = places;
+  if (chooses && (c.C >= 0 || row.capacity)) c.priority = priority;
+  if (chooses && !(variant == "sparse" && row.unscored)) c.later = later;
   c.training = random() % 3 == 0;
   c.family = pick(random, {check::Family::exact, check::Family::normal, check::Family::wild});
   c.route.kind = pick(random, {check::Route::Kind::uniform, check::Route::Kind::skew, check::Route::Kind::one,

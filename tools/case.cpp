@@ -86,7 +86,7 @@ int run(const Request& request) {
   const Recording& trace = report.run.runs.front().trace;
   const Stage* shown = request.show.empty() ? nullptr : &stage_of(trace, request.show);
   if (!options.out.empty()) io::write_trace(options.out, trace);
-  if (x.rows() == 0) note("there are no tokens, so nothing could be compared");
+  if (x.rows() == 0) note("there are no tokens: stages and shapes are the same, and no value could be compared");
   const std::string command = "moe case " + quoted(c.text());
   Json json{{"case", c.text()}, {"variant", c.variant}, {"preset", c.preset}};
   if (options.json) {

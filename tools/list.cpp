@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "check/checked.h"
+#include "check/preset_words.h"
 #include "check/tier.h"
 #include "reference/numerics/functions.h"
 #include "reference/presets.h"
@@ -31,11 +32,15 @@ Json to_json() {
   }
   for (const Preset& p : presets()) {
     const LayerSizes& s = p.published;
+    const check::PresetWords w = check::words(p);
     j["presets"].push_back({{"name", p.name},
                             {"variant", p.variant},
                             {"model", p.model},
                             {"sizes", {{"E", s.experts}, {"K", s.chosen}, {"D", s.width}, {"F", s.hidden}, {"shared_F", s.shared_hidden}}},
-                            {"source", p.source}});
+                            {"source", p.source},
+                            {"switches",
+                             {{"scores", w.scores}, {"key", w.key}, {"groups", w.groups}, {"weight", w.raw_weight}, {"divided_by", w.divided_by},
+                              {"scale", w.scale}, {"places", w.places}, {"shared", w.shared}, {"experts", w.experts}, {"besides", w.besides}}}});
   }
   for (const check::Tier& t : check::tiers()) {
     Json tier{{"name", t.name}, {"available", t.skipped.empty()}};
@@ -64,11 +69,12 @@ std::string to_text() {
   }
   s += variants_table.text();
   s += heading("presets") + paint(Ink::dim, "  the sizes are those of the published model") + "\n";
-  Table presets_table({"name", "variant", "model", "E", "K", "D", "F", "shared F"});
+  Table presets_table({"name", "variant", "E", "K", "D", "F", "scores s", "key", "groups", "weight", "divided by", "scale", "places", "shared", "experts", "besides", "sizes of"});
   for (const Preset& p : presets()) {
     const LayerSizes& z = p.published;
-    presets_table.add({std::string(p.name), std::string(p.variant), std::string(p.model), std::to_string(z.experts), std::to_string(z.chosen), std::to_string(z.width),
-                       std::to_string(z.hidden), std::to_string(z.shared_hidden)});
+    const check::PresetWords w = check::words(p);
+    presets_table.add({std::string(p.name), w.variant, std::to_string(z.experts), w.chosen, std::to_string(z.width), std::to_string(z.hidden), w.scores, w.key,
+                       w.groups, w.raw_weight, w.divided_by, w.scale, w.places, w.shared, w.experts, w.besides, std::string(p.model)});
   }
   s += presets_table.text() + heading("tiers");
   Table tier_table({"name", "here"});

@@ -106,9 +106,13 @@ Selection select(const std::string& names) {
   return s;
 }
 
+bool TierRun::same_as_first() const {
+  return comparison.equal() || (output.rows() == 0 && comparison.nothing_to_compare());
+}
+
 bool LayerRun::equal() const {
   for (std::size_t i = 0; i < runs.size(); i++)
-    if (!runs[i].untraced_equal || (i > 0 && !runs[i].comparison.equal())) return false;
+    if (!runs[i].untraced_equal || (i > 0 && !runs[i].same_as_first())) return false;
   return !runs.empty();
 }
 
@@ -178,7 +182,7 @@ std::string describe(const LayerRun& run, const std::string& command) {
   const std::string& first = run.runs.front().tier->name;
   for (std::size_t i = 0; i < run.runs.size(); i++) {
     const TierRun& r = run.runs[i];
-    if (i > 0 && !r.comparison.equal()) text += check::report(r.comparison, first, r.tier->name, command) + "\n";
+    if (i > 0 && !r.same_as_first()) text += check::report(r.comparison, first, r.tier->name, command) + "\n";
     if (!r.untraced_equal)
       text += check::report(check::compare(only_output(r.trace), only_output(r.output)), r.tier->name + " with a trace",
                             r.tier->name + " without", command) + "\n";

@@ -28,12 +28,16 @@ struct TierRun {
   double seconds = 0;          ///< of the fastest run without a trace
   check::Comparison comparison;  ///< with the first tier's trace; of the first tier itself: empty
   bool untraced_equal = false;  ///< the output without a trace is the recorded one
+
+  /// Every stage has the first tier's bits; without tokens, the same stages and shapes.
+  bool same_as_first() const;
 };
 
 /// What all tiers made of a layer.
 struct LayerRun {
   std::vector<TierRun> runs;  ///< the first is what the others are compared with
 
+  /// Every stage has the same bits; without tokens, the same stages and shapes.
   bool equal() const;
   Index values() const;     ///< compared between tiers, all stages
   Index differing() const;  ///< of them not the same bits

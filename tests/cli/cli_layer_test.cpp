@@ -141,6 +141,13 @@ TEST(Cli, ANamedTierThatCannotRunIsSkippedAndNamed) {
   }
 }
 
+TEST(Cli, NoTokensAreNoDifference) {
+  const Outcome r = run_moe({"case", "preset=mixtral T=0", "--json", "--tier", kFastTiers});
+  EXPECT_EQ(r.status, 0) << r.err;
+  EXPECT_EQ(r.json()["equal"], true);
+  EXPECT_NE(r.err.find("no tokens"), std::string::npos) << r.err;
+}
+
 TEST(Cli, CaseShowsAStage) {
   const Outcome r = run_moe({"case", "preset=mixtral T=3 D=8 F=6 E=4 K=2", "--show", "selected", "--json", "--tier", kFastTiers});
   EXPECT_EQ(r.status, 0) << r.err;
