@@ -40,6 +40,7 @@ int main(int count, char** arguments) {
                                            {"routed_example", routed_example},
                                            {"router_choice_example", router_choice_example},
                                            {"shared_example", shared_example},
+                                           {"losses_example", losses_example},
                                            {"disagreements", disagreements},
                                            {"traps", traps},
                                            {"accounting_mixtral", accounting_mixtral},

@@ -34,6 +34,8 @@ std::string routed_example();
 /// Routers that draw, look up or divide evenly; and the ways a shared expert joins.
 std::string router_choice_example();
 std::string shared_example();
+/// Four tokens, three experts: counts, loads, the losses of several conventions, the next bias.
+std::string losses_example();
 /// The same logits under rules that are said to be equal.
 std::string disagreements();
 /// One rule of the numerics contract a row, and what breaking it does.
