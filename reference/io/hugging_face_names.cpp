@@ -108,6 +108,8 @@ constexpr auto kTrue = NormTopK::default_true;
 constexpr auto kPlain = RouterKeys::plain;
 constexpr auto kDeep = RouterKeys::deepseek;
 
+// glm4_5_air is DeepSeek-V3's router with one group and the scale 1, which is
+// what the classes of glm4_moe and dots1 take where config.json is silent.
 constexpr Family kFamilies[] = {
     {"mixtral", "mixtral", kF, kNone, kNoKey, kPlain, kLayers, kMixtral},
     {"qwen2_moe", "qwen2_moe", kMoeF, kOwn, kFalse, kPlain, kLayers, kQwen2},
@@ -122,6 +124,11 @@ constexpr Family kFamilies[] = {
     {"dbrx", "dbrx", kDbrxF, kNone, kNoKey, kPlain, kBlocks, kDbrxLayout},
     {"llama4", "llama4", kF, kAsF, kNoKey, kPlain, kLayers, kLlama4},
     {"phimoe", "phimoe", kF, kNone, kNoKey, kPlain, kLayers, kPhi},
+    {"qwen3_next", "qwen3_next", kMoeF, kOwn, kTrue, kPlain, kLayers, kQwen2},
+    {"kimi_k2", "kimi_k2", kMoeF, kTimes, kTrue, kDeep, kLayers, kDeepSeek3},
+    {"glm4_moe", "glm4_5_air", kMoeF, kTimes, kTrue, kDeep, kLayers,
+     kDeepSeek3},
+    {"dots1", "glm4_5_air", kMoeF, kTimes, kFalse, kDeep, kLayers, kDeepSeek3},
 };
 
 }  // namespace

@@ -33,8 +33,9 @@ void read_groups(const ConfigReader& config, Index E, RouterConfig& router) {
 void read_deepseek(const ConfigReader& config, Index E, RouterConfig& router) {
   read_groups(config, E, router);
   if (const auto score = config.find_text("scoring_func")) {
-    if (*score != "softmax" && *score != "sigmoid")
-      config.refuse("scoring_func", "softmax or sigmoid");
+    // dots.llm1 writes its method here; its scores are sigmoids.
+    if (*score != "softmax" && *score != "sigmoid" && *score != "noaux_tc")
+      config.refuse("scoring_func", "softmax, sigmoid or noaux_tc");
     router.score = *score == "softmax" ? Score::softmax : Score::sigmoid;
   }
   router.scale =

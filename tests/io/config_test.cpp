@@ -63,6 +63,25 @@ TEST(Config, DeepSeek2Choices) {
   EXPECT_EQ(summed.scale, 1.0F);  // the authors' class divides or scales
 }
 
+TEST(Config, ChoicesAfterDeepSeek3) {
+  EXPECT_EQ(info_of(kQwen3Next).router.normalisation, Normalisation::sum);  // its class's default
+  EXPECT_EQ(info_of(kQwen3Next).moe_layers, (std::vector<Index>{1, 2, 3}));
+  EXPECT_EQ(info_of(kGlm4).moe_layers, (std::vector<Index>{3, 4}));
+  for (const char* config : {kKimi2, kGlm4, kDots1}) {
+    const RouterConfig router = info_of(config).router;
+    EXPECT_EQ(router.score, Score::sigmoid);
+    EXPECT_EQ(router.key, SelectionKey::score_plus_bias);
+    EXPECT_EQ(router.groups.count, 1);
+    EXPECT_EQ(router.normalisation, Normalisation::sum);
+    EXPECT_EQ(router.epsilon, 1e-20F);
+    EXPECT_EQ(router.scale, config == kKimi2 ? 2.827F : 2.5F);
+  }
+  const RouterConfig silent = info_of(changed(kGlm4, R"("routed_scaling_factor":2.5,)", "")).router;
+  EXPECT_EQ(silent.scale, 1.0F);
+  const RouterConfig dots = info_of(changed(kDots1, R"("norm_topk_prob":true,)", "")).router;
+  EXPECT_EQ(dots.normalisation, Normalisation::none);
+}
+
 TEST(Config, RefusesByFileAndKey) {
   const auto refused = [](const std::string& config, std::vector<std::string> parts) {
     parts.push_back("config.json");

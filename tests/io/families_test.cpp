@@ -47,6 +47,7 @@ struct Way {
   Index layer;
   Index shared;  // width; -1: F
   bool biases;
+  bool corrected = false;  // a bias that chooses
 };
 
 void proj(Draft& d) {
@@ -58,6 +59,10 @@ void fused(Draft& d) {
 void qwen2_shared(Draft& d) {
   d.add_shared("shared_expert", S);
   d.add("shared_expert_gate.weight", {1, D}, table(sh_router, 0, 1, D));
+}
+void deepseek3(Draft& d) {
+  d.add_router("gate.weight");
+  d.add_vector("gate.e_score_correction_bias", correction);
 }
 void llama4(Draft& d, Index F) {
   d.add_router("router.weight");
@@ -138,11 +143,10 @@ const std::vector<Way> kWays = {
      2, -2, false},
     {"deepseek_v3_fused", kDeepSeek3, "model.layers.1.mlp.",
      [](Draft& d, Index) {
-       d.add_router("gate.weight");
-       d.add_vector("gate.e_score_correction_bias", correction);
+       deepseek3(d);
        fused(d);
      },
-     1, 0, false},
+     1, 0, false, true},
     {"gpt_oss", kGptOss, "model.layers.1.mlp.",
      [](Draft& d, Index) {
        d.add_router("router.weight");
@@ -173,6 +177,55 @@ const std::vector<Way> kWays = {
     {"llama4_in_memory", kLlama4, "model.language_model.layers.1.feed_forward.", llama4, 1, -1,
      false},
     {"llama4_text", kLlama4Text, "model.layers.2.feed_forward.", llama4, 2, -1, false},
+    {"qwen3_next", kQwen3Next, "model.layers.2.mlp.",
+     [](Draft& d, Index) {
+       d.add_router("gate.weight");
+       proj(d);
+       qwen2_shared(d);
+     },
+     2, S, false},
+    {"qwen3_next_fused", kQwen3Next, "model.layers.1.mlp.",
+     [](Draft& d, Index) {
+       d.add_router("gate.weight");
+       fused(d);
+       qwen2_shared(d);
+     },
+     1, S, false},
+    {"kimi_k2", kKimi2, "model.layers.2.mlp.",
+     [](Draft& d, Index F) {
+       deepseek3(d);
+       proj(d);
+       d.add_shared("shared_experts", F);
+     },
+     2, -1, false, true},
+    {"glm4_moe", kGlm4, "model.layers.4.mlp.",
+     [](Draft& d, Index F) {
+       deepseek3(d);
+       proj(d);
+       d.add_shared("shared_experts", F);
+     },
+     4, -1, false, true},
+    {"glm4_moe_fused", kGlm4, "model.layers.3.mlp.",
+     [](Draft& d, Index F) {
+       deepseek3(d);
+       fused(d);
+       d.add_shared("shared_experts", F);
+     },
+     3, -1, false, true},
+    {"dots1", kDots1, "model.layers.2.mlp.",
+     [](Draft& d, Index F) {
+       deepseek3(d);
+       proj(d);
+       d.add_shared("shared_experts", 2 * F);
+     },
+     2, -2, false, true},
+    {"dots1_fused", kDots1, "model.layers.1.mlp.",
+     [](Draft& d, Index F) {
+       deepseek3(d);
+       fused(d);
+       d.add_shared("shared_experts", 2 * F);
+     },
+     1, -2, false, true},
 };
 
 class Families : public ::testing::TestWithParam<Way> {};
@@ -210,14 +263,14 @@ TEST_P(Families, EveryWeightLandsInItsPlace) {
     const Index width = way.shared >= 0 ? way.shared : -way.shared * F;
     EXPECT_EQ(layer.shared.has_value(), width != 0);
     if (width != 0) expect_shared(layer, width);
-    const bool gated = std::string(way.name).starts_with("qwen2");
+    const std::string family = model.info().model_type;
+    const bool gated = family == "qwen2_moe" || family == "qwen3_next";
     EXPECT_EQ(layer.shared && layer.shared->gate.size() != 0, gated);
     if (gated) expect_matrix(layer.shared->gate, sh_router, 0, 1, D);
     EXPECT_EQ(layer.router.bias.size(), way.biases ? E : 0);
     if (way.biases) expect_matrix(layer.router.bias, router_bias, 0, E, 1);
-    const bool corrected = std::string(way.name).starts_with("deepseek_v3");
-    EXPECT_EQ(layer.router.selection_bias.size(), corrected ? E : 0);
-    if (corrected) expect_matrix(layer.router.selection_bias, correction, 0, E, 1);
+    EXPECT_EQ(layer.router.selection_bias.size(), way.corrected ? E : 0);
+    if (way.corrected) expect_matrix(layer.router.selection_bias, correction, 0, E, 1);
   }
 }
 

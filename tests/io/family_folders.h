@@ -201,6 +201,24 @@ inline constexpr const char* kLlama4 =
 inline constexpr const char* kLlama4Text =
     R"({"model_type":"llama4_text","hidden_size":5,"intermediate_size":$F,"num_local_experts":3,
         "num_experts_per_tok":1,"num_hidden_layers":4,"moe_layers":[0,2],"interleave_moe_layer_step":2})";
+inline constexpr const char* kQwen3Next =
+    R"({"model_type":"qwen3_next","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":$F,
+        "num_experts":3,"num_experts_per_tok":2,"num_hidden_layers":4,"shared_expert_intermediate_size":4,
+        "decoder_sparse_step":1,"mlp_only_layers":[0]})";
+inline constexpr const char* kKimi2 =
+    R"({"model_type":"kimi_k2","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":$F,
+        "n_routed_experts":3,"num_experts_per_tok":2,"num_hidden_layers":3,"n_shared_experts":1,
+        "first_k_dense_replace":1,"moe_layer_freq":1,"n_group":1,"topk_group":1,"topk_method":"noaux_tc",
+        "scoring_func":"sigmoid","routed_scaling_factor":2.827,"norm_topk_prob":true})";
+inline constexpr const char* kGlm4 =
+    R"({"model_type":"glm4_moe","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":$F,
+        "n_routed_experts":3,"num_experts_per_tok":2,"num_hidden_layers":5,"n_shared_experts":1,
+        "first_k_dense_replace":3,"routed_scaling_factor":2.5,"hidden_act":"silu"})";
+inline constexpr const char* kDots1 =
+    R"({"model_type":"dots1","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":$F,
+        "n_routed_experts":3,"num_experts_per_tok":2,"num_hidden_layers":3,"n_shared_experts":2,
+        "first_k_dense_replace":1,"scoring_func":"noaux_tc","topk_method":"noaux_tc","norm_topk_prob":true,
+        "routed_scaling_factor":2.5})";
 
 // One text in place of another, which must be there.
 inline std::string changed(std::string config, const std::string& from, const std::string& to) {
