@@ -20,6 +20,9 @@ constexpr Name kRouterWithBias[] = {{Part::router, "router.weight", "E D"},
 constexpr Name kGateWithCorrection[] = {
     {Part::router, "gate.weight", "E D"},
     {Part::selection_bias, "gate.e_score_correction_bias", "E"}};
+constexpr Name kGateBesideCorrection[] = {
+    {Part::router, "gate.weight", "E D"},
+    {Part::selection_bias, "e_score_correction_bias", "E"}};
 
 // ---------------------------------------------------------------- experts
 constexpr Name kProjections[] = {
@@ -67,6 +70,9 @@ constexpr Name kSharedGate[] = {
 // ---------------------------------------------------------------- layouts
 constexpr Layout kMixtral[] = {{"block_sparse_moe.", {kGate, kW1W3W2}},
                                {"mlp.", {kGate, kFused}}};
+constexpr Layout kMiniMax2[] = {
+    {"block_sparse_moe.", {kGateBesideCorrection, kW1W3W2}},
+    {"mlp.", {kGateBesideCorrection, kFused}}};
 constexpr Layout kPhi[] = {{"block_sparse_moe.", {kGate, kW1W3W2}},
                            {"mlp.", {kRouter, kFused}}};
 constexpr Layout kQwen2[] = {
@@ -107,6 +113,7 @@ constexpr auto kFalse = NormTopK::default_false;
 constexpr auto kTrue = NormTopK::default_true;
 constexpr auto kPlain = RouterKeys::plain;
 constexpr auto kDeep = RouterKeys::deepseek;
+constexpr auto kMini = RouterKeys::minimax;
 
 // glm4_5_air is DeepSeek-V3's router with one group and the scale 1, which is
 // what the classes of glm4_moe and dots1 take where config.json is silent.
@@ -129,6 +136,11 @@ constexpr Family kFamilies[] = {
     {"glm4_moe", "glm4_5_air", kMoeF, kTimes, kTrue, kDeep, kLayers,
      kDeepSeek3},
     {"dots1", "glm4_5_air", kMoeF, kTimes, kFalse, kDeep, kLayers, kDeepSeek3},
+    {"minimax", "minimax_01", kF, kNone, kNoKey, kMini, kLayers, kMixtral},
+    {"minimax_text_01", "minimax_01", kF, kNone, kNoKey, kMini, kLayers,
+     kMixtral},
+    {"minimax_m1", "minimax_01", kF, kNone, kNoKey, kMini, kLayers, kMixtral},
+    {"minimax_m2", "minimax_m2", kF, kNone, kNoKey, kMini, kLayers, kMiniMax2},
 };
 
 }  // namespace

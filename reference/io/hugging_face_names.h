@@ -54,9 +54,13 @@ enum class SharedWidth {
 /// What config.json's norm_topk_prob means.
 enum class NormTopK { not_a_key, default_false, default_true };
 
-/// Whether config.json has DeepSeek's router keys: n_group, topk_group,
-/// topk_method, scoring_func, routed_scaling_factor.
-enum class RouterKeys { plain, deepseek };
+/// Which keys of config.json, beside norm_topk_prob, say what is routed how.
+enum class RouterKeys {
+  plain,
+  deepseek,  ///< n_group, topk_group, topk_method, scoring_func,
+             ///< routed_scaling_factor
+  minimax,   ///< shared_intermediate_size, scoring_func, use_routing_bias
+};
 
 /// One family.
 struct Family {

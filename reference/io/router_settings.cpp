@@ -42,6 +42,19 @@ void read_deepseek(const ConfigReader& config, Index E, RouterConfig& router) {
       config.find_number("routed_scaling_factor").value_or(router.scale);
 }
 
+// MiniMax: keys for what no released model has.
+void expect_released_minimax(const ConfigReader& config,
+                             const RouterConfig& router) {
+  constexpr Index most = 1 << 30;
+  if (config.find_whole({"shared_intermediate_size"}, 0, most).value_or(0) != 0)
+    config.refuse("shared_intermediate_size", "no shared expert, 0");
+  if (router.key != SelectionKey::score_plus_bias) return;  // not of M2
+  if (config.find_text("scoring_func").value_or("sigmoid") != "sigmoid")
+    config.refuse("scoring_func", "sigmoid");
+  if (!config.find_boolean("use_routing_bias").value_or(true))
+    config.refuse("use_routing_bias", "true");
+}
+
 // What the chosen weights are divided by.
 void read_normalisation(const ConfigReader& config, const Family& family,
                         RouterConfig& router) {
@@ -71,6 +84,8 @@ RouterConfig read_router(const ConfigReader& config, const Family& family,
   router.chosen = sizes.chosen;
   if (family.router_keys == RouterKeys::deepseek)
     read_deepseek(config, sizes.experts, router);
+  if (family.router_keys == RouterKeys::minimax)
+    expect_released_minimax(config, router);
   if (family.norm_topk != NormTopK::not_a_key)
     read_normalisation(config, family, router);
   read_norm(config, router);

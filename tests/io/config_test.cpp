@@ -82,6 +82,27 @@ TEST(Config, ChoicesAfterDeepSeek3) {
   EXPECT_EQ(dots.normalisation, Normalisation::none);
 }
 
+TEST(Config, MiniMaxChoices) {
+  for (const char* config : {kMiniMax, kMiniMax01}) {
+    const RouterConfig first = info_of(config).router;
+    EXPECT_EQ(first.score, Score::softmax);
+    EXPECT_EQ(first.key, SelectionKey::score);
+    EXPECT_EQ(first.normalisation, Normalisation::sum);
+  }
+  EXPECT_EQ(info_of(changed(kMiniMax01, "minimax_text_01", "minimax_m1")).preset, "minimax_01");
+  const RouterConfig second = info_of(kMiniMax2).router;
+  EXPECT_EQ(second.score, Score::sigmoid);
+  EXPECT_EQ(second.key, SelectionKey::score_plus_bias);
+  EXPECT_EQ(second.epsilon, 0.0F);
+  const auto refused = [](const char* config, const char* from, const char* to,
+                          const char* key) {
+    expect_error([&] { info_of(changed(config, from, to)); }, {"config.json", key, "expected"});
+  };
+  refused(kMiniMax01, R"(size":0)", R"(size":7)", "shared_intermediate_size");
+  refused(kMiniMax2, R"("sigmoid")", R"("softmax")", "scoring_func");
+  refused(kMiniMax2, R"(bias":true)", R"(bias":false)", "use_routing_bias");
+}
+
 TEST(Config, RefusesByFileAndKey) {
   const auto refused = [](const std::string& config, std::vector<std::string> parts) {
     parts.push_back("config.json");

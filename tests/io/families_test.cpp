@@ -60,6 +60,10 @@ void qwen2_shared(Draft& d) {
   d.add_shared("shared_expert", S);
   d.add("shared_expert_gate.weight", {1, D}, table(sh_router, 0, 1, D));
 }
+void mixtral(Draft& d, Index) {
+  d.add_router("gate.weight");
+  d.add_separate("w1", "w3", "w2");
+}
 void deepseek3(Draft& d) {
   d.add_router("gate.weight");
   d.add_vector("gate.e_score_correction_bias", correction);
@@ -71,24 +75,14 @@ void llama4(Draft& d, Index F) {
 }
 
 const std::vector<Way> kWays = {
-    {"mixtral", kMixtral, "model.layers.1.block_sparse_moe.",
-     [](Draft& d, Index) {
-       d.add_router("gate.weight");
-       d.add_separate("w1", "w3", "w2");
-     },
-     1, 0, false},
+    {"mixtral", kMixtral, "model.layers.1.block_sparse_moe.", mixtral, 1, 0, false},
     {"mixtral_fused", kMixtral, "model.layers.0.mlp.",
      [](Draft& d, Index) {
        d.add_router("gate.weight");
        fused(d);
      },
      0, 0, false},
-    {"phimoe", kPhi, "model.layers.1.block_sparse_moe.",
-     [](Draft& d, Index) {
-       d.add_router("gate.weight");
-       d.add_separate("w1", "w3", "w2");
-     },
-     1, 0, false},
+    {"phimoe", kPhi, "model.layers.1.block_sparse_moe.", mixtral, 1, 0, false},
     {"phimoe_fused", kPhi, "model.layers.1.mlp.",
      [](Draft& d, Index) {
        d.add_router("router.weight");
@@ -226,6 +220,27 @@ const std::vector<Way> kWays = {
        d.add_shared("shared_experts", 2 * F);
      },
      1, -2, false, true},
+    {"minimax", kMiniMax, "model.layers.1.block_sparse_moe.", mixtral, 1, 0, false},
+    {"minimax_fused", kMiniMax, "model.layers.1.mlp.",
+     [](Draft& d, Index) {
+       d.add_router("gate.weight");
+       fused(d);
+     },
+     1, 0, false},
+    {"minimax_text_01", kMiniMax01, "model.layers.1.block_sparse_moe.", mixtral, 1, 0, false},
+    {"minimax_m2", kMiniMax2, "model.layers.1.block_sparse_moe.",
+     [](Draft& d, Index F) {
+       mixtral(d, F);
+       d.add_vector("e_score_correction_bias", correction);
+     },
+     1, 0, false, true},
+    {"minimax_m2_fused", kMiniMax2, "model.layers.1.mlp.",
+     [](Draft& d, Index) {
+       d.add_router("gate.weight");
+       d.add_vector("e_score_correction_bias", correction);
+       fused(d);
+     },
+     1, 0, false, true},
 };
 
 class Families : public ::testing::TestWithParam<Way> {};

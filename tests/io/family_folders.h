@@ -219,6 +219,16 @@ inline constexpr const char* kDots1 =
         "n_routed_experts":3,"num_experts_per_tok":2,"num_hidden_layers":3,"n_shared_experts":2,
         "first_k_dense_replace":1,"scoring_func":"noaux_tc","topk_method":"noaux_tc","norm_topk_prob":true,
         "routed_scaling_factor":2.5})";
+inline constexpr const char* kMiniMax =
+    R"({"model_type":"minimax","hidden_size":5,"intermediate_size":$F,"num_local_experts":3,
+        "num_experts_per_tok":2,"num_hidden_layers":2})";
+inline constexpr const char* kMiniMax01 =
+    R"({"model_type":"minimax_text_01","hidden_size":5,"intermediate_size":$F,"num_local_experts":3,
+        "num_experts_per_tok":2,"num_hidden_layers":2,"shared_intermediate_size":0,"shared_moe_mode":"sigmoid"})";
+inline constexpr const char* kMiniMax2 =
+    R"({"model_type":"minimax_m2","hidden_size":5,"intermediate_size":$F,"num_local_experts":3,
+        "num_experts_per_tok":2,"num_hidden_layers":2,"scoring_func":"sigmoid","use_routing_bias":true,
+        "shared_intermediate_size":0})";
 
 // One text in place of another, which must be there.
 inline std::string changed(std::string config, const std::string& from, const std::string& to) {
