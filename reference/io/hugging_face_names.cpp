@@ -23,6 +23,10 @@ constexpr Name kGateWithCorrection[] = {
 constexpr Name kGateBesideCorrection[] = {
     {Part::router, "gate.weight", "E D"},
     {Part::selection_bias, "e_score_correction_bias", "E"}};
+// ERNIE keeps the bias that chooses among its statistics.
+constexpr Name kGateWithStatics[] = {
+    {Part::router, "gate.weight", "E D"},
+    {Part::selection_bias, "moe_statics.e_score_correction_bias", "1 E"}};
 
 // ---------------------------------------------------------------- experts
 constexpr Name kProjections[] = {
@@ -85,6 +89,11 @@ constexpr Layout kDeepSeek2[] = {{"mlp.", {kGate, kProjections, kSharedPlural}},
 constexpr Layout kDeepSeek3[] = {
     {"mlp.", {kGateWithCorrection, kProjections, kSharedPlural}},
     {"mlp.", {kGateWithCorrection, kFused, kSharedPlural}}};
+constexpr Layout kErnie[] = {
+    {"mlp.", {kGateWithStatics, kProjections, kSharedPlural}},
+    {"mlp.", {kGateWithStatics, kFused, kSharedPlural}}};
+constexpr Layout kJamba[] = {{"feed_forward.", {kRouter, kProjections}},
+                             {"feed_forward.", {kRouter, kFused}}};
 constexpr Layout kGptOssBoth[] = {
     {"mlp.", {kRouterWithBias, kGptOss, kGptOssBiases}},
     {"mlp.", {kRouterWithBias, kGptOssMxfp4, kGptOssBiases}}};
@@ -114,6 +123,7 @@ constexpr auto kTrue = NormTopK::default_true;
 constexpr auto kPlain = RouterKeys::plain;
 constexpr auto kDeep = RouterKeys::deepseek;
 constexpr auto kMini = RouterKeys::minimax;
+constexpr auto kErnieKeys = RouterKeys::ernie;
 
 // glm4_5_air is DeepSeek-V3's router with one group and the scale 1, which is
 // what the classes of glm4_moe and dots1 take where config.json is silent.
@@ -141,6 +151,10 @@ constexpr Family kFamilies[] = {
      kMixtral},
     {"minimax_m1", "minimax_01", kF, kNone, kNoKey, kMini, kLayers, kMixtral},
     {"minimax_m2", "minimax_m2", kF, kNone, kNoKey, kMini, kLayers, kMiniMax2},
+    {"ernie4_5_moe", "ernie4_5", kMoeF, kTimes, kNoKey, kErnieKeys, kLayers,
+     kErnie, LayerKeys::ernie},
+    {"jamba", "jamba", kF, kNone, kNoKey, kPlain, kLayers, kJamba,
+     LayerKeys::jamba},
 };
 
 }  // namespace

@@ -47,7 +47,8 @@ struct Layout {
 enum class SharedWidth {
   none,
   as_routed,               ///< F
-  times_n_shared_experts,  ///< F * n_shared_experts
+  times_n_shared_experts,  ///< F * n_shared_experts, ERNIE's
+                           ///< moe_num_shared_experts
   shared_expert_intermediate_size,
 };
 
@@ -60,6 +61,15 @@ enum class RouterKeys {
   deepseek,  ///< n_group, topk_group, topk_method, scoring_func,
              ///< routed_scaling_factor
   minimax,   ///< shared_intermediate_size, scoring_func, use_routing_bias
+  ernie,     ///< moe_norm_min, use_bias
+};
+
+/// Which keys of config.json say which layers have experts.
+enum class LayerKeys {
+  common,  ///< first_k_dense_replace, moe_layer_freq, decoder_sparse_step,
+           ///< interleave_moe_layer_step, mlp_only_layers, moe_layers
+  ernie,   ///< moe_layer_start_index, moe_layer_end_index, moe_layer_interval
+  jamba,   ///< expert_layer_period, expert_layer_offset
 };
 
 /// One family.
@@ -72,6 +82,7 @@ struct Family {
   RouterKeys router_keys;
   std::span<const std::string_view> stems;  ///< of layer "{L}"
   std::span<const Layout> layouts;          ///< the published one first
+  LayerKeys layer_keys = LayerKeys::common;
 };
 
 /// All families.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "reference/error.h"
 #include "reference/io/config_reader.h"
@@ -19,11 +20,11 @@ LayerSizes read_sizes(const ConfigReader& config, const Family& family) {
   LayerSizes size{};
   size.experts =
       config.whole({"num_local_experts", "num_experts", "n_routed_experts",
-                    "ffn_config.moe_num_experts"},
+                    "moe_num_experts", "ffn_config.moe_num_experts"},
                    1, kLargestSize);
-  size.chosen = config.whole(
-      {"num_experts_per_tok", "experts_per_token", "ffn_config.moe_top_k"}, 1,
-      size.experts);  // K <= E
+  size.chosen = config.whole({"num_experts_per_tok", "experts_per_token",
+                              "moe_k", "ffn_config.moe_top_k"},
+                             1, size.experts);  // K <= E
   size.width = config.whole({"hidden_size", "d_model"}, 1, kLargestSize);
   size.hidden = config.whole({family.hidden_key}, 1, kLargestSize);
   switch (family.shared) {
@@ -35,7 +36,10 @@ LayerSizes read_sizes(const ConfigReader& config, const Family& family) {
     case SharedWidth::times_n_shared_experts:
       size.shared_hidden =
           size.hidden *
-          config.find_whole({"n_shared_experts"}, 0, 1024).value_or(0);
+          config
+              .find_whole({"n_shared_experts", "moe_num_shared_experts"}, 0,
+                          1024)
+              .value_or(0);
       break;
     case SharedWidth::shared_expert_intermediate_size:
       size.shared_hidden =
@@ -44,8 +48,16 @@ LayerSizes read_sizes(const ConfigReader& config, const Family& family) {
   return size;
 }
 
+using HasExperts = std::function<bool(Index layer)>;
+
+bool holds(const std::vector<Index>& list, Index layer) {
+  return std::find(list.begin(), list.end(), layer) != list.end();
+}
+
 // A layer has experts unless one of the keys that models use says it has not.
-std::vector<Index> read_moe_layers(const ConfigReader& config, Index layers) {
+HasExperts common_rule(const ConfigReader& config) {
+  if (const auto listed = config.find_list("moe_layers"))
+    return [=](Index layer) { return holds(*listed, layer); };
   const auto one_or_more = [&](std::string_view key) {
     return config.find_whole({key}, 1, kMostLayers).value_or(1);
   };
@@ -54,20 +66,46 @@ std::vector<Index> read_moe_layers(const ConfigReader& config, Index layers) {
   const Index frequency = one_or_more("moe_layer_freq");
   const Index step = one_or_more("decoder_sparse_step");
   const Index interleave = one_or_more("interleave_moe_layer_step");
-  const auto dense = config.find_list("mlp_only_layers");
-  const auto listed = config.find_list("moe_layers");
-  const auto holds = [](const std::vector<Index>& list, Index layer) {
-    return std::find(list.begin(), list.end(), layer) != list.end();
+  const std::vector<Index> none;
+  const auto dense = config.find_list("mlp_only_layers").value_or(none);
+  return [=](Index layer) {
+    return layer >= first && layer % frequency == 0 &&
+           (layer + 1) % step == 0 && (layer + 1) % interleave == 0 &&
+           !holds(dense, layer);
   };
+}
+
+// Every interval-th layer from start to end; the end -1 is the last layer.
+HasExperts ernie_rule(const ConfigReader& config) {
+  const auto value = [&](std::string_view key, Index least, Index absent) {
+    return config.find_whole({key}, least, kMostLayers).value_or(absent);
+  };
+  const Index start = value("moe_layer_start_index", 0, 1);
+  const Index end = value("moe_layer_end_index", -1, -1);
+  const Index interval = value("moe_layer_interval", 1, 1);
+  return [=](Index layer) {
+    return layer >= start && (end == -1 || layer <= end) &&
+           (layer + 1) % interval == 0;
+  };
+}
+
+HasExperts jamba_rule(const ConfigReader& config) {
+  const Index period =
+      config.find_whole({"expert_layer_period"}, 1, kMostLayers).value_or(2);
+  const Index offset =
+      config.find_whole({"expert_layer_offset"}, 0, kMostLayers).value_or(1);
+  return [=](Index layer) { return layer % period == offset; };
+}
+
+std::vector<Index> read_moe_layers(const ConfigReader& config,
+                                   const Family& family, Index layers) {
+  const HasExperts has_experts =
+      family.layer_keys == LayerKeys::ernie   ? ernie_rule(config)
+      : family.layer_keys == LayerKeys::jamba ? jamba_rule(config)
+                                              : common_rule(config);
   std::vector<Index> moe_layers;
-  for (Index layer = 0; layer < layers; ++layer) {
-    const bool moe = listed ? holds(*listed, layer)
-                            : layer >= first && layer % frequency == 0 &&
-                                  (layer + 1) % step == 0 &&
-                                  (layer + 1) % interleave == 0 &&
-                                  !(dense && holds(*dense, layer));
-    if (moe) moe_layers.push_back(layer);
-  }
+  for (Index layer = 0; layer < layers; ++layer)
+    if (has_experts(layer)) moe_layers.push_back(layer);
   return moe_layers;
 }
 
@@ -92,7 +130,7 @@ ModelInfo read_model_info(const std::string& folder) {
   info.preset = family.preset;
   info.sizes = read_sizes(config, family);
   info.layers = config.whole({"num_hidden_layers", "n_layers"}, 1, kMostLayers);
-  info.moe_layers = read_moe_layers(config, info.layers);
+  info.moe_layers = read_moe_layers(config, family, info.layers);
   info.router = read_router(config, family, row, info.sizes);
   info.activation = read_activation(config, row);
   info.shared = info.sizes.shared_hidden == 0 ? SharedKind::none : row.shared;

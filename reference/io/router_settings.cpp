@@ -55,6 +55,12 @@ void expect_released_minimax(const ConfigReader& config,
     config.refuse("use_routing_bias", "true");
 }
 
+void read_ernie(const ConfigReader& config, RouterConfig& router) {
+  router.epsilon = config.find_number("moe_norm_min").value_or(router.epsilon);
+  if (config.find_boolean("use_bias").value_or(false))
+    config.refuse("use_bias", "experts without biases, false");
+}
+
 // What the chosen weights are divided by.
 void read_normalisation(const ConfigReader& config, const Family& family,
                         RouterConfig& router) {
@@ -86,6 +92,7 @@ RouterConfig read_router(const ConfigReader& config, const Family& family,
     read_deepseek(config, sizes.experts, router);
   if (family.router_keys == RouterKeys::minimax)
     expect_released_minimax(config, router);
+  if (family.router_keys == RouterKeys::ernie) read_ernie(config, router);
   if (family.norm_topk != NormTopK::not_a_key)
     read_normalisation(config, family, router);
   read_norm(config, router);

@@ -103,6 +103,28 @@ TEST(Config, MiniMaxChoices) {
   refused(kMiniMax2, R"(bias":true)", R"(bias":false)", "use_routing_bias");
 }
 
+TEST(Config, ErnieChoices) {
+  EXPECT_EQ(info_of(kErnie).moe_layers, (std::vector<Index>{3, 5}));
+  EXPECT_EQ(info_of(changed(kErnie, R"(end_index":5)", R"(end_index":-1)")).moe_layers,
+            (std::vector<Index>{3, 5}));
+  EXPECT_EQ(info_of(changed(kErnie, R"(interval":2)", R"(interval":1)")).moe_layers,
+            (std::vector<Index>{2, 3, 4, 5}));
+  EXPECT_EQ(info_of(kErnie).sizes.chosen, 2);
+  EXPECT_EQ(info_of(kErnie).router.normalisation, Normalisation::max_sum);
+  EXPECT_EQ(info_of(kErnie).router.epsilon, 1e-12F);
+  EXPECT_EQ(info_of(changed(kErnie, R"("use_bias":false)", R"("moe_norm_min":0.5)")).router.epsilon,
+            0.5F);
+  expect_error([] { info_of(changed(kErnie, R"(bias":false)", R"(bias":true)")); },
+               {"config.json", "use_bias", "without biases"});
+}
+
+TEST(Config, JambaChoices) {
+  EXPECT_EQ(info_of(kJamba).moe_layers, (std::vector<Index>{2, 5}));
+  const std::string silent = changed(kJamba, R"(,"expert_layer_period":3,"expert_layer_offset":2)", "");
+  EXPECT_EQ(info_of(silent).moe_layers, (std::vector<Index>{1, 3, 5}));
+  EXPECT_EQ(info_of(kJamba).router.normalisation, Normalisation::none);
+}
+
 TEST(Config, RefusesByFileAndKey) {
   const auto refused = [](const std::string& config, std::vector<std::string> parts) {
     parts.push_back("config.json");

@@ -68,6 +68,11 @@ void deepseek3(Draft& d) {
   d.add_router("gate.weight");
   d.add_vector("gate.e_score_correction_bias", correction);
 }
+void ernie(Draft& d, Index F) {
+  d.add_router("gate.weight");
+  d.add("moe_statics.e_score_correction_bias", {1, E}, table(correction, 0, E, 1));
+  d.add_shared("shared_experts", 2 * F);
+}
 void llama4(Draft& d, Index F) {
   d.add_router("router.weight");
   d.add_fused_columns(false);
@@ -241,6 +246,30 @@ const std::vector<Way> kWays = {
        fused(d);
      },
      1, 0, false, true},
+    {"ernie4_5_moe", kErnie, "model.layers.5.mlp.",
+     [](Draft& d, Index F) {
+       ernie(d, F);
+       proj(d);
+     },
+     5, -2, false, true},
+    {"ernie4_5_moe_fused", kErnie, "model.layers.3.mlp.",
+     [](Draft& d, Index F) {
+       ernie(d, F);
+       fused(d);
+     },
+     3, -2, false, true},
+    {"jamba", kJamba, "model.layers.5.feed_forward.",
+     [](Draft& d, Index) {
+       d.add_router("router.weight");
+       proj(d);
+     },
+     5, 0, false},
+    {"jamba_fused", kJamba, "model.layers.2.feed_forward.",
+     [](Draft& d, Index) {
+       d.add_router("router.weight");
+       fused(d);
+     },
+     2, 0, false},
 };
 
 class Families : public ::testing::TestWithParam<Way> {};

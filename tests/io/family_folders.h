@@ -229,6 +229,13 @@ inline constexpr const char* kMiniMax2 =
     R"({"model_type":"minimax_m2","hidden_size":5,"intermediate_size":$F,"num_local_experts":3,
         "num_experts_per_tok":2,"num_hidden_layers":2,"scoring_func":"sigmoid","use_routing_bias":true,
         "shared_intermediate_size":0})";
+inline constexpr const char* kErnie =
+    R"({"model_type":"ernie4_5_moe","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":$F,
+        "moe_num_experts":3,"moe_k":2,"moe_num_shared_experts":2,"num_hidden_layers":7,"moe_layer_interval":2,
+        "moe_layer_start_index":2,"moe_layer_end_index":5,"use_bias":false})";
+inline constexpr const char* kJamba =
+    R"({"model_type":"jamba","hidden_size":5,"intermediate_size":$F,"num_experts":3,"num_experts_per_tok":2,
+        "num_hidden_layers":6,"expert_layer_period":3,"expert_layer_offset":2})";
 
 // One text in place of another, which must be there.
 inline std::string changed(std::string config, const std::string& from, const std::string& to) {
