@@ -82,6 +82,22 @@ Index ConfigReader::whole(std::initializer_list<std::string_view> keys,
   return *value;
 }
 
+std::optional<Index> ConfigReader::find_each_layers(std::string_view key,
+                                                    Index least,
+                                                    Index most) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_array())
+    return find_whole({key}, least, most);
+  const std::string expected = fmt::format(
+      "one whole number from {} to {} for every layer", least, most);
+  const std::vector<Index> list = *find_list(key);
+  if (list.empty() || list.front() < least || list.front() > most)
+    refuse(key, expected);
+  for (const Index number : list)
+    if (number != list.front()) refuse(key, expected);
+  return list.front();
+}
+
 std::optional<float> ConfigReader::find_number(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;

@@ -25,6 +25,10 @@ class ConfigReader {
   std::optional<Index> find_whole(std::initializer_list<std::string_view> keys,
                                   Index least, Index most) const;
 
+  /// A whole number, or a list of it, once for each layer.
+  std::optional<Index> find_each_layers(std::string_view key, Index least,
+                                        Index most) const;
+
   /// A number in the range of binary32, rounded to it.
   std::optional<float> find_number(std::string_view key) const;
   std::optional<bool> find_boolean(std::string_view key) const;

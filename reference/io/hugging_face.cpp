@@ -88,8 +88,9 @@ void fill(SparseLayer& layer, const TensorReader& reader, Index E) {
         fill(layer, tensor.part, reader.whole(tensor));
         continue;
       }
-      layer.experts.ffn.resize(static_cast<std::size_t>(E));
-      for (Index e = 0; e < E; ++e)
+      const Index networks = E - layer.experts.identities;
+      layer.experts.ffn.resize(static_cast<std::size_t>(networks));
+      for (Index e = 0; e < networks; ++e)
         fill(layer.experts.ffn[static_cast<std::size_t>(e)], tensor.part,
              reader.of_expert(tensor, e));
     }
@@ -120,6 +121,7 @@ SparseLayer Model::load_layer(Index layer, NonFinite nonfinite) const {
   result.nonfinite = nonfinite;
   result.router.config = info_.router;
   result.experts.activation = info_.activation;
+  result.experts.identities = info_.identities;
   if (info_.shared != SharedKind::none) {
     result.shared.emplace();
     result.shared->activation = info_.activation;

@@ -27,6 +27,10 @@ constexpr Name kGateBesideCorrection[] = {
 constexpr Name kGateWithStatics[] = {
     {Part::router, "gate.weight", "E D"},
     {Part::selection_bias, "moe_statics.e_score_correction_bias", "1 E"}};
+constexpr Name kClassifier[] = {
+    {Part::router, "router.classifier.weight", "E D"},
+    {Part::selection_bias, "router.e_score_correction_bias", "E"}};
+constexpr Name kWg[] = {{Part::router, "gate.wg.weight", "E D"}};
 
 // ---------------------------------------------------------------- experts
 constexpr Name kProjections[] = {
@@ -68,6 +72,10 @@ constexpr Name kSharedPlural[] = {
     {Part::shared_gate, "shared_experts.gate_proj.weight", "S D"},
     {Part::shared_up, "shared_experts.up_proj.weight", "S D"},
     {Part::shared_down, "shared_experts.down_proj.weight", "D S"}};
+constexpr Name kSharedMlp[] = {
+    {Part::shared_gate, "shared_mlp.gate_proj.weight", "S D"},
+    {Part::shared_up, "shared_mlp.up_proj.weight", "S D"},
+    {Part::shared_down, "shared_mlp.down_proj.weight", "D S"}};
 constexpr Name kSharedGate[] = {
     {Part::shared_router, "shared_expert_gate.weight", "1 D"}};
 
@@ -94,6 +102,9 @@ constexpr Layout kErnie[] = {
     {"mlp.", {kGateWithStatics, kFused, kSharedPlural}}};
 constexpr Layout kJamba[] = {{"feed_forward.", {kRouter, kProjections}},
                              {"feed_forward.", {kRouter, kFused}}};
+constexpr Layout kLongCat[] = {{"mlp.", {kClassifier, kProjections}}};
+constexpr Layout kHunyuan[] = {{"mlp.", {kWg, kProjections, kSharedMlp}},
+                               {"mlp.", {kWg, kFused, kSharedMlp}}};
 constexpr Layout kGptOssBoth[] = {
     {"mlp.", {kRouterWithBias, kGptOss, kGptOssBiases}},
     {"mlp.", {kRouterWithBias, kGptOssMxfp4, kGptOssBiases}}};
@@ -111,6 +122,7 @@ constexpr std::string_view kLayers[] = {"model.layers.{L}.",
 constexpr std::string_view kBlocks[] = {"transformer.blocks.{L}."};
 constexpr std::string_view kF = "intermediate_size";
 constexpr std::string_view kMoeF = "moe_intermediate_size";
+constexpr std::string_view kLongCatF = "expert_ffn_hidden_size";
 constexpr std::string_view kDbrxF = "ffn_config.ffn_hidden_size";
 
 constexpr auto kNone = SharedWidth::none;
@@ -124,6 +136,8 @@ constexpr auto kPlain = RouterKeys::plain;
 constexpr auto kDeep = RouterKeys::deepseek;
 constexpr auto kMini = RouterKeys::minimax;
 constexpr auto kErnieKeys = RouterKeys::ernie;
+constexpr auto kLong = RouterKeys::longcat;
+constexpr auto kHun = RouterKeys::hunyuan;
 
 // glm4_5_air is DeepSeek-V3's router with one group and the scale 1, which is
 // what the classes of glm4_moe and dots1 take where config.json is silent.
@@ -155,6 +169,9 @@ constexpr Family kFamilies[] = {
      kErnie, LayerKeys::ernie},
     {"jamba", "jamba", kF, kNone, kNoKey, kPlain, kLayers, kJamba,
      LayerKeys::jamba},
+    {"longcat_flash", "longcat", kLongCatF, kNone, kNoKey, kLong, kLayers,
+     kLongCat},
+    {"hunyuan_v1_moe", "hunyuan", kF, kAsF, kNoKey, kHun, kLayers, kHunyuan},
 };
 
 }  // namespace

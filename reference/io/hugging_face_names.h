@@ -62,6 +62,8 @@ enum class RouterKeys {
              ///< routed_scaling_factor
   minimax,   ///< shared_intermediate_size, scoring_func, use_routing_bias
   ernie,     ///< moe_norm_min, use_bias
+  longcat,   ///< routed_scaling_factor, zero_expert_num, zero_expert_type
+  hunyuan,   ///< norm_topk_prob, group_limited_greedy, moe_drop_tokens
 };
 
 /// Which keys of config.json say which layers have experts.

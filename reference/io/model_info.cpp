@@ -16,35 +16,41 @@ namespace {
 constexpr Index kMostLayers = 100'000;
 constexpr Index kLargestSize = Index{1} << 31;
 
-LayerSizes read_sizes(const ConfigReader& config, const Family& family) {
-  LayerSizes size{};
-  size.experts =
-      config.whole({"num_local_experts", "num_experts", "n_routed_experts",
-                    "moe_num_experts", "ffn_config.moe_num_experts"},
-                   1, kLargestSize);
-  size.chosen = config.whole({"num_experts_per_tok", "experts_per_token",
-                              "moe_k", "ffn_config.moe_top_k"},
-                             1, size.experts);  // K <= E
-  size.width = config.whole({"hidden_size", "d_model"}, 1, kLargestSize);
-  size.hidden = config.whole({family.hidden_key}, 1, kLargestSize);
+Index read_shared_hidden(const ConfigReader& config, const Family& family,
+                         Index hidden) {
   switch (family.shared) {
     case SharedWidth::none:
       break;
     case SharedWidth::as_routed:
-      size.shared_hidden = size.hidden;
-      break;
-    case SharedWidth::times_n_shared_experts:
-      size.shared_hidden =
-          size.hidden *
-          config
-              .find_whole({"n_shared_experts", "moe_num_shared_experts"}, 0,
-                          1024)
-              .value_or(0);
-      break;
+      return hidden;
+    case SharedWidth::times_n_shared_experts: {
+      const auto shared = config.find_whole(
+          {"n_shared_experts", "moe_num_shared_experts"}, 0, 1024);
+      return hidden * shared.value_or(0);
+    }
     case SharedWidth::shared_expert_intermediate_size:
-      size.shared_hidden =
-          config.whole({"shared_expert_intermediate_size"}, 0, kLargestSize);
+      return config.whole({"shared_expert_intermediate_size"}, 0, kLargestSize);
   }
+  return 0;
+}
+
+LayerSizes read_sizes(const ConfigReader& config, const Family& family,
+                      Index identities) {
+  LayerSizes size{};
+  const Index networks =
+      config.whole({"num_local_experts", "num_experts", "n_routed_experts",
+                    "moe_num_experts", "ffn_config.moe_num_experts"},
+                   1, kLargestSize);
+  size.experts = networks + identities;
+  const auto chosen = config.find_each_layers("moe_topk", 1, size.experts);
+  size.chosen = chosen ? *chosen
+                       : config.whole({"num_experts_per_tok", "moe_k",
+                                       "experts_per_token",
+                                       "ffn_config.moe_top_k"},
+                                      1, size.experts);  // K <= E
+  size.width = config.whole({"hidden_size", "d_model"}, 1, kLargestSize);
+  size.hidden = config.whole({family.hidden_key}, 1, kLargestSize);
+  size.shared_hidden = read_shared_hidden(config, family, size.hidden);
   return size;
 }
 
@@ -128,8 +134,13 @@ ModelInfo read_model_info(const std::string& folder) {
   ModelInfo info;
   info.model_type = family.model_type;
   info.preset = family.preset;
-  info.sizes = read_sizes(config, family);
-  info.layers = config.whole({"num_hidden_layers", "n_layers"}, 1, kMostLayers);
+  if (family.router_keys == RouterKeys::longcat)
+    info.identities =
+        config.find_whole({"zero_expert_num"}, 0, kLargestSize).value_or(0);
+  info.sizes = read_sizes(config, family, info.identities);
+  // LongCat's class writes num_hidden_layers as twice its num_layers.
+  info.layers = config.whole({"num_layers", "num_hidden_layers", "n_layers"}, 1,
+                             kMostLayers);
   info.moe_layers = read_moe_layers(config, family, info.layers);
   info.router = read_router(config, family, row, info.sizes);
   info.activation = read_activation(config, row);

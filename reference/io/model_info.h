@@ -12,6 +12,7 @@ struct ModelInfo {
   std::string model_type;  ///< "deepseek_v3"
   std::string preset;      ///< row of reference/presets.h the choices build on
   LayerSizes sizes;        ///< E, D, F, K, shared F
+  Index identities = 0;    ///< how many of the E experts compute nothing
   Index layers = 0;        ///< of the whole model
   std::vector<Index> moe_layers;         ///< ascending
   RouterConfig router;                   ///< its choices

@@ -61,6 +61,23 @@ void read_ernie(const ConfigReader& config, RouterConfig& router) {
     config.refuse("use_bias", "experts without biases, false");
 }
 
+void read_longcat(const ConfigReader& config, RouterConfig& router) {
+  router.scale =
+      config.find_number("routed_scaling_factor").value_or(router.scale);
+  if (config.find_text("zero_expert_type").value_or("identity") != "identity")
+    config.refuse("zero_expert_type", "identity");
+}
+
+// Hunyuan: keys for what the released model does not do. Its class leaves the
+// weight of a single expert as it is.
+void read_hunyuan(const ConfigReader& config, RouterConfig& router) {
+  if (router.chosen == 1) router.normalisation = Normalisation::none;
+  if (!config.find_boolean("norm_topk_prob").value_or(true))
+    config.refuse("norm_topk_prob", "true");
+  for (const std::string_view key : {"group_limited_greedy", "moe_drop_tokens"})
+    if (config.find_boolean(key).value_or(false)) config.refuse(key, "false");
+}
+
 // What the chosen weights are divided by.
 void read_normalisation(const ConfigReader& config, const Family& family,
                         RouterConfig& router) {
@@ -93,6 +110,8 @@ RouterConfig read_router(const ConfigReader& config, const Family& family,
   if (family.router_keys == RouterKeys::minimax)
     expect_released_minimax(config, router);
   if (family.router_keys == RouterKeys::ernie) read_ernie(config, router);
+  if (family.router_keys == RouterKeys::longcat) read_longcat(config, router);
+  if (family.router_keys == RouterKeys::hunyuan) read_hunyuan(config, router);
   if (family.norm_topk != NormTopK::not_a_key)
     read_normalisation(config, family, router);
   read_norm(config, router);

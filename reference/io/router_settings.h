@@ -9,7 +9,7 @@ namespace moe::io {
 
 /// Keys: norm_topk_prob, routed_scaling_factor, n_group, topk_group,
 /// topk_method, scoring_func, router_jitter_noise,
-/// ffn_config.moe_normalize_expert_weights.
+/// ffn_config.moe_normalize_expert_weights, and those RouterKeys names.
 RouterConfig read_router(const ConfigReader& config, const Family& family,
                          const Preset& preset, const LayerSizes& sizes);
 

@@ -125,6 +125,34 @@ TEST(Config, JambaChoices) {
   EXPECT_EQ(info_of(kJamba).router.normalisation, Normalisation::none);
 }
 
+TEST(Config, LongCatChoices) {
+  const ModelInfo info = info_of(kLongCat);
+  EXPECT_EQ(info.sizes.experts, 5);
+  EXPECT_EQ(info.identities, 2);
+  EXPECT_EQ(info.sizes.chosen, 4);
+  EXPECT_EQ(info.moe_layers, (std::vector<Index>{0, 1, 2}));
+  EXPECT_EQ(info.router.scale, 3.5F);
+  EXPECT_EQ(info.router.normalisation, Normalisation::none);
+  expect_error([] { info_of(changed(kLongCat, R"("identity")", R"("copy")")); },
+               {"config.json", "zero_expert_type", "identity", "copy"});
+}
+
+TEST(Config, HunyuanChoices) {
+  EXPECT_EQ(info_of(kHunyuan).sizes.chosen, 2);
+  const ModelInfo single = info_of(changed(kHunyuan, "[2,2]", "1"));
+  EXPECT_EQ(single.sizes.chosen, 1);
+  EXPECT_EQ(single.router.normalisation, Normalisation::none);  // as its class
+  EXPECT_EQ(info_of(kHunyuan).router.normalisation, Normalisation::max_sum);
+  const auto refused = [](const char* from, const char* to, const char* key) {
+    expect_error([&] { info_of(changed(kHunyuan, from, to)); }, {"config.json", key, "expected"});
+  };
+  refused("[2,2]", "[2,1]", "moe_topk");
+  refused("[2,2]", "[4,4]", "moe_topk");
+  refused("[2,2]", "[]", "moe_topk");
+  refused(R"(prob":true)", R"(prob":false)", "norm_topk_prob");
+  refused(R"(tokens":false)", R"(tokens":true)", "moe_drop_tokens");
+}
+
 TEST(Config, RefusesByFileAndKey) {
   const auto refused = [](const std::string& config, std::vector<std::string> parts) {
     parts.push_back("config.json");

@@ -270,6 +270,20 @@ const std::vector<Way> kWays = {
        fused(d);
      },
      2, 0, false},
+    {"hunyuan_v1_moe", kHunyuan, "model.layers.1.mlp.",
+     [](Draft& d, Index F) {
+       d.add_router("gate.wg.weight");
+       proj(d);
+       d.add_shared("shared_mlp", F);
+     },
+     1, -1, false},
+    {"hunyuan_v1_moe_fused", kHunyuan, "model.layers.0.mlp.",
+     [](Draft& d, Index F) {
+       d.add_router("gate.wg.weight");
+       fused(d);
+       d.add_shared("shared_mlp", F);
+     },
+     0, -1, false},
 };
 
 class Families : public ::testing::TestWithParam<Way> {};
@@ -315,6 +329,27 @@ TEST_P(Families, EveryWeightLandsInItsPlace) {
     if (way.biases) expect_matrix(layer.router.bias, router_bias, 0, E, 1);
     EXPECT_EQ(layer.router.selection_bias.size(), way.corrected ? E : 0);
     if (way.corrected) expect_matrix(layer.router.selection_bias, correction, 0, E, 1);
+  }
+}
+
+// The router knows five experts; the last two have no weights.
+TEST(LongCat, IdentitiesComeAfterTheNetworks) {
+  const Index F = 2;
+  const Folder folder;
+  Draft draft("model.layers.0.mlp.", F);
+  draft.add("router.classifier.weight", {E + 2, D}, table(router, 0, E + 2, D));
+  draft.add("router.e_score_correction_bias", {E + 2}, table(correction, 0, E + 2, 1));
+  proj(draft);
+  write_model(folder, with_f(kLongCat, F), draft.tensors);
+  const SparseLayer layer = load_layer(folder.path(), 0);
+  expect_matrix(layer.router.weight, router, 0, E + 2, D);
+  expect_matrix(layer.router.selection_bias, correction, 0, E + 2, 1);
+  EXPECT_EQ(layer.experts.identities, 2);
+  ASSERT_EQ(layer.experts.ffn.size(), std::size_t(E));
+  for (Index e = 0; e < E; ++e) {
+    expect_matrix(layer.experts.ffn[std::size_t(e)].gate, gate, e, F, D);
+    expect_matrix(layer.experts.ffn[std::size_t(e)].up, up, e, F, D);
+    expect_matrix(layer.experts.ffn[std::size_t(e)].down, down, e, D, F);
   }
 }
 

@@ -236,6 +236,13 @@ inline constexpr const char* kErnie =
 inline constexpr const char* kJamba =
     R"({"model_type":"jamba","hidden_size":5,"intermediate_size":$F,"num_experts":3,"num_experts_per_tok":2,
         "num_hidden_layers":6,"expert_layer_period":3,"expert_layer_offset":2})";
+inline constexpr const char* kLongCat =
+    R"({"model_type":"longcat_flash","hidden_size":5,"ffn_hidden_size":77,"expert_ffn_hidden_size":$F,
+        "n_routed_experts":3,"zero_expert_num":2,"zero_expert_type":"identity","moe_topk":4,"num_layers":3,
+        "num_hidden_layers":6,"routed_scaling_factor":3.5})";
+inline constexpr const char* kHunyuan =
+    R"({"model_type":"hunyuan_v1_moe","hidden_size":5,"intermediate_size":$F,"num_experts":3,"moe_topk":[2,2],
+        "num_hidden_layers":2,"norm_topk_prob":true,"moe_drop_tokens":false})";
 
 // One text in place of another, which must be there.
 inline std::string changed(std::string config, const std::string& from, const std::string& to) {
