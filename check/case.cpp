@@ -249,6 +249,10 @@ void validate(const Case& c) {
   if (c.K > c.E) throw Error(fmt::format("case: K={} of E={}, expected K <= E", c.K, c.E));
   if (c.batch != 0 && c.T % c.batch != 0)
     throw Error(fmt::format("case: batch={}, expected a divisor of T={}", c.batch, c.T));
+  if (c.later == LaterSlots::until_mass && preset(c.preset).router.score == Score::logit)
+    throw Error(fmt::format("case: later=until_mass with the raw logits of {}, expected a preset with softmax, "
+                            "sigmoid or sqrt_softplus",
+                            c.preset));
   if (c.cap < 0) throw Error(fmt::format("case: cap={}, expected 0 or more", c.cap));
   if (c.inner != 0 && c.E % c.inner != 0)
     throw Error(fmt::format("case: inner={}, expected a divisor of E={}", c.inner, c.E));

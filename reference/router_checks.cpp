@@ -57,6 +57,15 @@ void expect_noise(const std::string& name, const RouterConfig& config) {
                             "more than 0", name, config.later_threshold));
 }
 
+// Logits are no parts of a whole: a sum of them is no mass.
+void expect_mass(const std::string& name, const RouterConfig& config) {
+  if (config.later == LaterSlots::until_mass && config.score == Score::logit)
+    throw Error(fmt::format("{} uses slots until their scores sum to {}, and "
+                            "its scores are raw logits, expected softmax, "
+                            "sigmoid or sqrt_softplus for until_mass", name,
+                            config.later_threshold));
+}
+
 // A router without scores finds experts by table or by lot, and nothing else.
 void expect_unscored(const std::string& name, const Router& router) {
   const RouterConfig& config = router.config;
@@ -99,6 +108,7 @@ void expect_router(const std::string& name, const Router& router, Index E,
                             config.choice == Choice::balanced ? 1 : E));
   expect_groups(config.groups, E, K);
   expect_noise(name, config);
+  expect_mass(name, config);
   expect_table(name, router, E);
   expect_length(name + ".bias", router.bias, router.unscored == 0 ? E : 0);
   expect_if(config.key == SelectionKey::score_plus_bias,

@@ -230,6 +230,81 @@ TEST(RouterNoise, InputNormForgetsTheSizeOfATokenAndExpertsHaveScales) {
       EXPECT_EQ(stage(once, "weights")(t, k), stage(unscaled, "weights")(t, k) * scale[S(t, k)]);
 }
 
+// Scores 1/2, 1/4, 1/8, 1/8 of four experts, best first in the order 2, 0, 3, 1.
+Routing thinned(LaterSlots later, float threshold, Normalisation normalisation = Normalisation::none) {
+  Router router;
+  router.config = {.chosen = 3, .normalisation = normalisation, .later = later, .later_threshold = threshold};
+  router.weight.resize(4, 1);
+  const float log_2 = numerics::log(2.0F);
+  router.weight << log_2, 0, 2 * log_2, 0x1p-20F;  // a tie that is none
+  return reference::route(router, Matrix::Ones(1, 1), nullptr);
+}
+
+std::vector<int> used(const Routing& routing) {
+  for (Index k = 0; k < routing.selected.cols(); k++) {
+    const float w = routing.weights(0, k);
+    EXPECT_TRUE(routing.selected(0, k) < 0 ? w == 0 : w > 0.1F) << "slot " << k << " weighs " << w;
+  }
+  return {routing.selected.row(0).begin(), routing.selected.row(0).end()};
+}
+
+// Before slots 0, 1, 2 the scores sum to 0, 1/2, 3/4: a slot is used where that is less than the mass. Not
+// what the weights sum to, which are 4/7, 2/7, 1/7 once divided: 4/7 would empty slot 1 at 0.55.
+TEST(RouterChoice, SlotsUntilAMass) {
+  using Slots = std::vector<int>;
+  const auto until = [](float mass, Normalisation n = Normalisation::none) {
+    return used(thinned(LaterSlots::until_mass, mass, n));
+  };
+  EXPECT_EQ(until(0), (Slots{2, -1, -1}));
+  EXPECT_EQ(until(0.45F), (Slots{2, -1, -1}));
+  EXPECT_EQ(until(0.55F), (Slots{2, 0, -1}));
+  EXPECT_EQ(until(0.7F), (Slots{2, 0, -1}));
+  EXPECT_EQ(until(0.8F), (Slots{2, 0, 3}));
+  EXPECT_EQ(until(0.55F, Normalisation::sum), (Slots{2, 0, -1}));
+  // Equal scores of exactly 1/4: 1/4 + 1/4 is not less than 1/2.
+  Router router;
+  router.config = {.chosen = 4, .later = LaterSlots::until_mass, .later_threshold = 0.5F};
+  router.weight = Matrix::Zero(4, 1);
+  EXPECT_EQ(used(reference::route(router, Matrix::Ones(1, 1), nullptr)), (Slots{0, 1, -1, -1}));
+}
+
+// The weights are held against the threshold as they are used, divided or not: 1/2, 1/4, 1/8 or 4/7, 2/7, 1/7.
+// What is left is not divided again.
+TEST(RouterChoice, SlotsAboveAThreshold) {
+  using Slots = std::vector<int>;
+  const auto above = [](float threshold, Normalisation n = Normalisation::none) {
+    return used(thinned(LaterSlots::above_threshold, threshold, n));
+  };
+  EXPECT_EQ(above(0.1F), (Slots{2, 0, 3}));
+  EXPECT_EQ(above(0.2F), (Slots{2, 0, -1}));
+  EXPECT_EQ(above(0.26F), (Slots{2, -1, -1}));
+  EXPECT_EQ(above(0.26F, Normalisation::sum), (Slots{2, 0, -1}));
+  EXPECT_EQ(above(2), (Slots{2, -1, -1}));  // the first slot always
+  const Routing left = thinned(LaterSlots::above_threshold, 0.26F, Normalisation::sum);
+  EXPECT_NEAR(left.weights(0, 0), 4.0 / 7, 1e-6);  // the scores are off by 2^-20 / 8, of 0.57 that is 1e-7
+  EXPECT_NEAR(left.weights(0, 1), 2.0 / 7, 1e-6);
+  Router router;
+  router.config = {.chosen = 2, .later = LaterSlots::above_threshold, .later_threshold = 0.25F};
+  router.weight = Matrix::Zero(4, 1);
+  EXPECT_EQ(used(reference::route(router, Matrix::Ones(1, 1), nullptr)), (Slots{0, -1}));
+}
+
+TEST(RouterChoice, RawLogitsHaveNoMass) {
+  SparseLayer layer = make_sparse_layer(parse_case("preset=gpt_oss E=4 K=2"));
+  validate(layer);
+  layer.router.config.later = LaterSlots::until_mass;
+  layer.router.config.later_threshold = 0.5F;
+  try {
+    validate(layer);
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "router uses slots until their scores sum to 0.5, and its scores are raw logits, expected "
+                           "softmax, sigmoid or sqrt_softplus for until_mass");
+  }
+  layer.router.config.score = Score::sigmoid;
+  validate(layer);
+}
+
 TEST(RouterChoice, NonsenseIsRefused) {
   const auto refused = [](const std::string& line, void (*change)(SparseLayer&)) {
     SparseLayer layer = make_sparse_layer(parse_case(line));

@@ -48,6 +48,8 @@ Case random_case(std::string_view variant, std::string_view preset, std::uint64_
   if (chooses || variant == "expert_choice") c.C = places;
   if (chooses && (c.C >= 0 || row.capacity)) c.priority = priority;
   if (chooses && !(variant == "sparse" && row.unscored)) c.later = later;
+  if (c.later == LaterSlots::until_mass && row.router.score == Score::logit)
+    c.later = LaterSlots::above_threshold;  // raw logits have no mass
   c.training = random() % 3 == 0;
   c.family = pick(random, {check::Family::exact, check::Family::normal, check::Family::wild});
   c.route.kind = pick(random, {check::Route::Kind::uniform, check::Route::Kind::skew, check::Route::Kind::one,

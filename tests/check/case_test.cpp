@@ -96,6 +96,7 @@ TEST(CaseLine, ErrorsNameTheWord) {
       {"variant=loose", "variant is 'loose', expected one of sparse, dense, expert_choice, soft, hierarchical"},
       {"priority=first", "priority is 'first', expected one of choice, token, score, confidence"},
       {"later=some", "later is 'some', expected one of all, none, above_threshold, until_mass"},
+      {"preset=gpt_oss later=until_mass", "later=until_mass with the raw logits of gpt_oss, expected a preset with softmax"},
       {"C=-2", "C is '-2', expected an integer from 0"},
       {"T=5 batch=2", "batch=2, expected a divisor of T=5"},
       {"variant=hierarchical E=8 inner=3", "inner=3, expected a divisor of E=8"},
