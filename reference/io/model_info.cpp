@@ -26,7 +26,9 @@ Index read_shared_hidden(const ConfigReader& config, const Family& family,
     case SharedWidth::times_n_shared_experts: {
       const auto shared = config.find_whole(
           {"n_shared_experts", "moe_num_shared_experts"}, 0, 1024);
-      return hidden * shared.value_or(0);
+      // ERNIE's class takes two where config.json is silent.
+      const bool ernie = family.router_keys == RouterKeys::ernie;
+      return hidden * shared.value_or(ernie ? 2 : 0);
     }
     case SharedWidth::shared_expert_intermediate_size:
       return config.whole({"shared_expert_intermediate_size"}, 0, kLargestSize);

@@ -110,6 +110,9 @@ TEST(Config, ErnieChoices) {
   EXPECT_EQ(info_of(changed(kErnie, R"(interval":2)", R"(interval":1)")).moe_layers,
             (std::vector<Index>{2, 3, 4, 5}));
   EXPECT_EQ(info_of(kErnie).sizes.chosen, 2);
+  EXPECT_EQ(info_of(kErnie).sizes.shared_hidden, 4);
+  EXPECT_EQ(info_of(changed(kErnie, R"("moe_num_shared_experts":2,)", "")).sizes.shared_hidden, 4);
+  EXPECT_EQ(info_of(changed(kErnie, R"(experts":2)", R"(experts":0)")).shared, SharedKind::none);
   EXPECT_EQ(info_of(kErnie).router.normalisation, Normalisation::max_sum);
   EXPECT_EQ(info_of(kErnie).router.epsilon, 1e-12F);
   EXPECT_EQ(info_of(changed(kErnie, R"("use_bias":false)", R"("moe_norm_min":0.5)")).router.epsilon,
