@@ -25,13 +25,6 @@ using reference::TreeWeights;
 
 constexpr TreeLink kLinks[] = {TreeLink::identity, TreeLink::logistic, TreeLink::softmax};
 
-// sum over d of |w_kd x_td|
-double magnitude(const Matrix64& w, Index k, const Matrix64& x, Index t) {
-  double sum = 0;
-  for (Index d = 0; d < w.cols(); d++) sum += std::fabs(w(k, d) * x(t, d));
-  return sum;
-}
-
 double largest_magnitude(const Matrix64& w, const Matrix64& x, Index t) {
   double largest = 0;
   for (Index k = 0; k < w.rows(); k++) largest = std::max(largest, magnitude(w, k, x, t));

@@ -1,5 +1,7 @@
 // Random trees with tokens and targets that some tree of the kind could have made.
 #pragma once
+#include <cmath>
+
 #include "reference/mixture_tree_fit.h"
 #include "reference/numerics/philox.h"
 
@@ -29,6 +31,13 @@ inline Problem random_problem(reference::TreeLink link, std::uint64_t seed, refe
     for (Index o = 0; o < shape.O; o++) p.y(t, o) = o == answer ? 1 : 0;
   }
   return p;
+}
+
+/// sum over d of |w_kd x_td|
+inline double magnitude(const Matrix64& w, Index k, const Matrix64& x, Index t) {
+  double sum = 0;
+  for (Index d = 0; d < w.cols(); d++) sum += std::fabs(w(k, d) * x(t, d));
+  return sum;
 }
 
 }  // namespace moe::test
