@@ -46,7 +46,8 @@ IntMatrix CaseValues::table() const {
     const bool any = case_.route.kind != Route::Kind::one && (!controlled() || draw(0) % 2 == 0);
     for (std::size_t i = order.size(); any && i > 1; i--)
       std::swap(order[i - 1], order[draw(i) % i]);
-    std::ranges::stable_partition(order, [&](Index e) { return !is_avoided[std::size_t(e)]; });
+    std::stable_partition(order.begin(), order.end(),
+                          [&](Index e) { return !is_avoided[std::size_t(e)]; });
     for (Index k = 0; k < case_.K; k++)
       table(v, k) = static_cast<std::int32_t>(order[std::size_t(k)]);
   }

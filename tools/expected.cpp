@@ -91,10 +91,12 @@ IntMatrix to_choices(const io::Array& array, Index rows, Index columns, Index E)
 }  // namespace
 
 MatrixD rows_of(const io::Array& array, Index rows, Index columns) {
-  Index size = 1, inner = 1;
-  for (const Index n : array.shape) size *= n;
-  for (std::size_t i = array.shape.size(); i > 0 && inner < columns; i--) inner *= array.shape[i - 1];
-  if (size != rows * columns || inner != columns)
+  Index before = 1, inner = 1;  // values of the axes that are rows, and of those that are columns
+  std::size_t axes = array.shape.size();
+  if (columns == 0 && axes > 0) inner = array.shape[--axes];  // no product tells where the rows end
+  for (; axes > 0 && inner < columns; axes--) inner *= array.shape[axes - 1];
+  for (; axes > 0; axes--) before *= array.shape[axes - 1];
+  if (before != rows || inner != columns)
     throw Error(fmt::format("{}: expected {} rows of {} values, found {}", io::place_of(array), rows, columns, io::to_text(array.shape)));
   std::vector<double> values;
   if (array.dtype == io::DType::i64 || array.dtype == io::DType::i32) {
@@ -183,6 +185,7 @@ bool all_ok(const std::vector<Verdict>& verdicts) {
 
 Expected read_expected(const io::ArrayTable& arrays, const ArrayNames& names, Index T, const LayerSizes& sizes) {
   Expected e;
+  for (const std::string& name : {names.output, names.selected, names.weights, names.logits}) e.compared.insert(name);
   if (const io::Array* a = arrays.find(names.output)) e.output = rows_of(*a, T, sizes.width);
   if (const io::Array* a = arrays.find(names.selected)) e.selected = to_choices(*a, T, sizes.chosen, sizes.experts);
   if (const io::Array* a = arrays.find(names.weights)) e.weights = rows_of(*a, T, sizes.chosen);

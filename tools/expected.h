@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Expected {
   /// A value must also be this close, relative to the largest expected one of its array.
   double relative_limit = std::numeric_limits<double>::infinity();
 
+  std::set<std::string> compared;  ///< names of the arrays that are, where the file has them
+
   bool empty() const { return !output && !selected && !weights && !logits && others.empty(); }
 };
 
@@ -46,7 +49,7 @@ struct Verdict {
   double max_abs_error = 0;  ///< of numbers
   double bound = 0;          ///< in force where the error is largest
   double share = 0;          ///< largest error in units of the bound of its place
-  bool ok() const { return compared > 0 && mismatches == 0; }
+  bool ok() const { return mismatches == 0; }  // shapes are equal: what is empty was expected to be
 };
 
 /// Compares the stages of a trace with the expectations: choices must agree, a number may differ by the derived bound
@@ -71,6 +74,19 @@ struct ArrayNames {
 /// numbers of dropped slots and tokens, the scores and lists of expert choice, the mixtures of Soft MoE.
 /// Throws Error naming file and array, expected and found.
 void add_variant_arrays(const io::ArrayTable& arrays, const Layer& layer, Index T, Expected& expected);
+
+/// Adds the auxiliary losses of token choice and of two levels, where the file's kind of layer has a convention for them.
+void add_losses(const io::ArrayTable& arrays, const Layer& layer, const Matrix& x, Expected& expected);
+
+/// The array of the file, or nullptr; it counts as compared.
+const io::Array* to_compare(const io::ArrayTable& arrays, const std::string& name, Expected& expected);
+
+/// Names of the arrays out.* that are not compared, with commas between them; empty if all are.
+std::string not_compared(const io::ArrayTable& arrays, const Expected& expected);
+
+/// Places in their experts of the slots [T,K] that found one (kept >= 0), counted slot by slot, then token by token, in each group of
+/// tokens (0: all are one); else -1.
+IntMatrix place_numbers(const IntMatrix& selected, const IntMatrix& kept, Index E, Index group);
 
 /// The array as a matrix: its last axes must be `columns` values, whatever is before them `rows`.
 MatrixD rows_of(const io::Array& array, Index rows, Index columns);

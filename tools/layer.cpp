@@ -25,6 +25,7 @@ Expected expectations(const io::LayerFile& file) {
   if (const auto* sparse = std::get_if<SparseLayer>(&file.layer))
     e.ordered = sparse->router.config.score != Score::sigmoid;  // DeepSeek's own order of the chosen is not defined
   add_variant_arrays(file.arrays, file.layer, file.x.rows(), e);
+  add_losses(file.arrays, file.layer, file.x, e);
   return e;
 }
 
@@ -33,7 +34,9 @@ int run(const Request& request) {
   const Selection selection = select(options.tiers);
   const io::LayerFile file = io::read_layer_file(request.file);
   for (const std::string& key : file.ignored_keys) note(fmt::format("{}: meta.{} means nothing here", request.file, key));
-  const Report report = examine(file.layer, file.x, expectations(file), selection,
+  const Expected expected = expectations(file);
+  if (const std::string names = not_compared(file.arrays, expected); !names.empty()) note(request.file + ": not compared: " + names);
+  const Report report = examine(file.layer, file.x, expected, selection,
                                 {.threads = options.threads, .weights = weight_format(options.weights).value_or(WeightFormat::f32)});
   if (!options.out.empty()) io::write_trace(options.out, report.run.runs.front().trace);
   if (report.verdicts.empty()) note(request.file + ": no expectations: ok means that the tiers are equal");

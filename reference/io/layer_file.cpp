@@ -18,6 +18,29 @@ std::pair<Index, Index> router_shape(LayerInputs& in, const std::string& file,
   return {E, D};
 }
 
+// Sizes that meta states must be those of the arrays.
+void expect_stated(const std::string& file, const char* key,
+                   const Shape& stated, const Shape& arrays) {
+  if (!stated.empty() && stated != arrays)
+    throw Error(fmt::format("{}: meta key {}: expected {} as in the arrays, "
+                            "found {}", file, key, to_text(arrays),
+                            to_text(stated)));
+}
+
+// Switch's sequences must make up the tokens.
+void expect_sequences(const std::string& file, const LayerMeta& meta,
+                      Index T) {
+  const Index sequence = meta.capacity->group;
+  if (sequence == 0) return;
+  if (T % sequence != 0)
+    throw Error(fmt::format("{}: meta key seq: expected a divisor of the {} "
+                            "tokens of in.x, found {}", file, T, sequence));
+  if (meta.batch != 0 && meta.batch * sequence != T)
+    throw Error(fmt::format("{}: meta key batch: expected {} sequences of {} "
+                            "for the {} tokens of in.x, found {}", file,
+                            T / sequence, sequence, T, meta.batch));
+}
+
 SparseLayer read_sparse(LayerInputs& in, const LayerMeta& meta,
                         const std::string& file) {
   const auto [E, D] = router_shape(in, file, "router_w");
@@ -29,6 +52,9 @@ SparseLayer read_sparse(LayerInputs& in, const LayerMeta& meta,
   if (layer.router.selection_bias.size() != 0)
     layer.router.config.key = SelectionKey::score_plus_bias;
   layer.capacity = meta.capacity;
+  expect_stated(file, "experts", meta.experts, {E});
+  if (meta.kind == "capacity")
+    expect_sequences(file, meta, in.axis("x", 2, 0));
   if (layer.capacity && layer.capacity->group == 0)
     layer.capacity->group = in.tokens_of_group();
   layer.experts = read_experts(in, meta.activation, E, D);
@@ -47,6 +73,8 @@ ExpertChoiceLayer read_expert_choice(LayerInputs& in, const LayerMeta& meta,
   layer.most_experts = meta.most_experts;
   layer.group = in.tokens_of_group();
   layer.experts = read_experts(in, meta.activation, E, D);
+  if (meta.shared != SharedKind::none)
+    layer.shared = read_shared(in, meta.shared, layer.experts.activation, D);
   return layer;
 }
 
@@ -58,6 +86,8 @@ SoftLayer read_soft(LayerInputs& in, const LayerMeta& meta,
   if (E < 1 || S < 1 || D < 1)
     throw Error(fmt::format("{}: array in.phi: expected E, S and D of 1 or "
                             "more, found [{}, {}, {}]", file, E, S, D));
+  expect_stated(file, "experts", meta.experts, {E});
+  expect_stated(file, "slots", meta.slots, {S});
   SoftLayer layer;
   layer.phi.resize(E * S, D);
   const auto phi = in.matrices("phi", E, S, D);
@@ -81,6 +111,7 @@ HierarchicalLayer read_hierarchical(LayerInputs& in, const LayerMeta& meta,
   if (E2 < 1)
     throw Error(fmt::format("{}: array in.router_inner_w: expected E2 of 1 or "
                             "more, found {}", file, E2));
+  expect_stated(file, "experts", meta.experts, {E1, E2});
   HierarchicalLayer layer;
   layer.outer.config = meta.router;
   layer.outer.weight = in.matrix("router_outer_w", E1, D);

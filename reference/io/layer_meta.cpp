@@ -55,18 +55,20 @@ void read_groups(Meta& meta, GroupLimit& groups) {
 }
 
 // Switch: one expert, its probability as the weight; places per sequence.
-// NLLB: two, with places for all first choices before any second.
+// NLLB: two, with places for all first choices before any second; places of
+// the whole batch.
 void read_capacity(Meta& meta, LayerMeta& result) {
   RouterConfig& router = result.router;
   Capacity& capacity = result.capacity.emplace();
   capacity.places = meta.count("capacity");
-  capacity.group = meta.whole("seq", 0, true);
-  meta.find("batch");
+  result.batch = meta.whole("batch", 0, true);
   if (meta.word("router", {"switch_top1", "top2"}, -1) == 0) {
-    router.chosen = meta.whole("k", 1);
+    capacity.group = meta.whole("seq", 0, result.batch == 0);
+    router.chosen = meta.only("k", 1, "router switch_top1");
     return;
   }
-  router.chosen = meta.whole("k", 2);
+  meta.find("seq");  // its places are those of the whole batch
+  router.chosen = meta.only("k", 2, "router top2");
   if (meta.flag("bpr", false)) capacity.priority = Priority::confidence;
   constexpr float eps = 2.220446e-16F;  // binary64's, as the code clamps
   if (meta.flag("normalize_before_dropping", true)) {
@@ -82,18 +84,23 @@ void read_capacity(Meta& meta, LayerMeta& result) {
 void read_top2(Meta& meta, LayerMeta& result) {
   RouterConfig& router = result.router;
   meta.word("router", {"softmax", "top2"}, 0);
-  router.chosen = meta.whole("k", 2);
+  router.chosen = meta.only("k", 2, "this kind");
   router.normalisation = Normalisation::sum;
   router.epsilon = meta.number("eps", 1e-9F);
   constexpr LaterSlots policies[] = {LaterSlots::all, LaterSlots::none,
                                      LaterSlots::above_threshold};
   router.later =
       policies[meta.word("second_policy", {"all", "none", "threshold"}, 0)];
+  if (router.later == LaterSlots::above_threshold &&
+      meta.find("threshold") == nullptr)
+    meta.refuse("threshold", "a number, as second_policy is threshold");
   router.later_threshold = meta.number("threshold", 0);
   Capacity& capacity = result.capacity.emplace();
   capacity.rule = CapacityRule::mesh;
   capacity.factor = meta.positive("capacity_factor");
-  for (const char* key : {"experts", "nothing_dropped"}) meta.find(key);
+  const bool two_levels = result.kind == "hierarchical_top2_capacity";
+  result.experts = meta.sizes("experts", two_levels ? 2 : 1);
+  meta.find("nothing_dropped");
 }
 
 void read_soft(Meta& meta, LayerMeta& result) {
@@ -101,7 +108,8 @@ void read_soft(Meta& meta, LayerMeta& result) {
       SoftNormalisation::none, SoftNormalisation::rms, SoftNormalisation::l2};
   result.soft =
       kinds[meta.word("soft", {"plain", "rmsnorm_gains", "l2_scale"}, -1)];
-  for (const char* key : {"experts", "slots"}) meta.find(key);
+  result.experts = meta.sizes("experts", 1);
+  result.slots = meta.sizes("slots", 1);
 }
 
 Activation read_act(Meta& meta) {
@@ -156,6 +164,8 @@ LayerMeta read_layer_meta(const ArrayTable& arrays) {
                                   SharedKind::sigmoid_gated};
   result.shared =
       kinds[meta.word("shared", {"none", "plain", "sigmoid_gated"}, 0)];
+  if (result.shared != SharedKind::none && (kind == 4 || kind == 5))
+    meta.refuse("shared", "none for kind " + result.kind);
   if (kind == 0)
     for (const char* key : {"capacity", "bpr", "normalize_before_dropping"})
       if (meta.find(key) != nullptr) meta.refuse(key, "none for kind topk");

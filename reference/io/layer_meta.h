@@ -20,6 +20,9 @@ struct LayerMeta {
   SoftNormalisation soft = SoftNormalisation::none;  ///< of soft
   Activation activation;  ///< gated or not is the arrays' to say
   SharedKind shared = SharedKind::none;
+  /// Sizes that meta states besides the arrays: E or E1 and E2, S; or empty.
+  std::vector<Index> experts, slots;
+  Index batch = 0;  ///< sequences of Switch; 0: not stated
   std::vector<std::string> ignored_keys;
 };
 

@@ -68,6 +68,30 @@ class Meta {
     return value->get<Index>();
   }
 
+  /// The one whole number that this choice allows; absent is the same.
+  Index only(const std::string& key, Index value, const std::string& choice) {
+    if (whole(key, value) != value)
+      refuse(key, fmt::format("{}, as {} has", value, choice));
+    return value;
+  }
+
+  /// So many whole numbers from 1: one number, or a list; {} if absent.
+  std::vector<Index> sizes(const std::string& key, std::size_t count) {
+    const Json* value = find(key);
+    if (value == nullptr) return {};
+    const Json list = count == 1 ? Json::array({*value}) : *value;
+    std::vector<Index> result;
+    for (std::size_t i = 0; list.is_array() && i < list.size(); ++i)
+      if (list[i].is_number_unsigned() && list[i].get<std::uint64_t>() >= 1 &&
+          list[i].get<std::uint64_t>() <=
+              std::numeric_limits<std::int32_t>::max())
+        result.push_back(list[i].get<Index>());
+    if (!list.is_array() || list.size() != count || result.size() != count)
+      refuse(key, count == 1 ? "a whole number from 1"
+                             : fmt::format("{} whole numbers from 1", count));
+    return result;
+  }
+
   bool flag(const std::string& key, bool absent) {
     const Json* value = find(key);
     if (value == nullptr) return absent;

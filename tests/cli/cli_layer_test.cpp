@@ -2,6 +2,9 @@
 #include <cctype>
 #include <set>
 
+#include <cstring>
+
+#include "reference/io/npz.h"
 #include "tests/cli/program.h"
 
 namespace moe::test {
@@ -138,6 +141,30 @@ TEST(Cli, ANamedTierThatCannotRunIsSkippedAndNamed) {
     EXPECT_EQ(r.json()["skipped"][name], tier["skipped"]);
     EXPECT_FALSE(r.json()["stages"]["output"]["hash"].contains(name));
     EXPECT_EQ(run_moe({"case", "preset=mixtral", "--tier", name}).status, 2);
+  }
+}
+
+// A layer file with one array of its expectations times 3.
+void write_changed(const std::string& from, const std::string& name, const std::string& to) {
+  std::vector<io::Array> arrays = io::read_npz(from).arrays();
+  for (io::Array& array : arrays) {
+    if (array.name != name) continue;
+    std::vector<double> values(array.bytes.size() / sizeof(double));
+    std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
+    for (double& value : values) value *= 3;
+    array = io::make_array(name, io::DType::f64, array.shape, std::as_bytes(std::span(values)));
+  }
+  io::write_npz(to, arrays);
+}
+
+TEST(Cli, ChangedExpectationsAreNoticed) {
+  const Folder folder;
+  for (const auto& [file, name] : {std::pair("mixtral_small", "out.y"), std::pair("mixtral_small", "out.aux_load_balance"),
+                                   std::pair("switch_cap_drops", "out.aux_z"), std::pair("t2t_hier_roomy", "out.aux_loss"),
+                                   std::pair("t2t_hier_roomy", "out.combine_inner"), std::pair("t2t_hier_roomy", "out.combine_outer")}) {
+    write_changed(data(std::string("vectors/layers/") + file + ".npz"), name, folder / "changed.npz");
+    const Outcome r = run_moe({"layer", folder / "changed.npz", "--tier", "reference"});
+    EXPECT_EQ(r.status, 1) << file << " " << name << "\n" << r.err;
   }
 }
 
