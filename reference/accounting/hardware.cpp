@@ -29,9 +29,12 @@ const std::array kHardware{
 std::span<const Hardware> all_hardware() { return kHardware; }
 
 const Hardware& hardware_named(std::string_view name) {
+  std::string small(name);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   std::string known;
   for (const Hardware& h : kHardware) {
-    if (h.name == name) return h;
+    if (h.name == small) return h;
     known += (known.empty() ? "" : ", ") + h.name;
   }
   throw Error("hardware: expected one of " + known + ", here; found '" +

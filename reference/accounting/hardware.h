@@ -27,7 +27,7 @@ struct Hardware {
 /// The rows of the table.
 std::span<const Hardware> all_hardware();
 
-/// One row. Throws Error listing the names.
+/// One row, in small or capital letters. Throws Error listing the names.
 const Hardware& hardware_named(std::string_view name);
 
 }  // namespace moe::accounting

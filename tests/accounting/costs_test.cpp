@@ -281,6 +281,7 @@ TEST(AccountingCosts, WhereExpertsBecomeBoundByArithmetic) {
   EXPECT_NEAR(batch("Qwen3-30B-A3B"), 4724, 2);
   EXPECT_NEAR(batch("DeepSeek-V3"), 9447, 4);
   EXPECT_NEAR(batch("Kimi-K2-Instruct"), 14171, 6);
+  EXPECT_EQ(&hardware_named("H100"), &h100);
   EXPECT_THROW(hardware_named("abacus"), Error);
   EXPECT_NEAR(attention_intensity(model("DeepSeek-V3").layers[0].mixers[0], 2), 242, 0.5);
   EXPECT_NEAR(attention_intensity(model("Mixtral-8x7B").layers[0].mixers[0], 2), 4, 1e-9);
