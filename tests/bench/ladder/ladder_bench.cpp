@@ -12,9 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -22,6 +20,7 @@
 #include <vector>
 
 #include "check/ceiling.h"
+#include "check/timing.h"
 #include "cpu/expert.h"
 #include "cpu/parallel.h"
 #include "reference/expert.h"
@@ -32,6 +31,8 @@
 
 namespace moe::ladder {
 namespace {
+
+using check::median, check::seconds_now;
 
 constexpr Index kD = 1024, kF = 2816, kExperts = 8;
 constexpr Index kMost = 512;  // rows
@@ -92,20 +93,6 @@ const Prepared& prepared(const std::string& name, const Step* step) {
   return *current;
 }
 
-double now(int threads) {
-  if (threads > 1)
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 bool same_bits(const ConstMatrix& expected, const Matrix& found) {
   if (!(expected.rows() == found.rows() && expected.cols() == found.cols())) return false;
   return expected.size() > 0 &&
@@ -143,10 +130,10 @@ void measure(benchmark::State& state, Row row, const Step* step) {
     std::vector<double> now_seconds;
     double spent = 0;
     for (int runs = 0; spent < 0.1 || runs < 1; runs++) {
-      const double start = now(row.threads);
+      const double start = seconds_now(row.threads);
       run_once(p, step, turn++ % kExperts, row.T, row.threads, y);
       benchmark::DoNotOptimize(y.data());
-      now_seconds.push_back(now(row.threads) - start);
+      now_seconds.push_back(seconds_now(row.threads) - start);
       spent += now_seconds.back();
     }
     state.SetIterationTime(spent);

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <thread>
 
-#include "cpu/numerics/elementary.h"
+#include "cpu/instructions.h"
 
 namespace moe::ladder {
 namespace {
