@@ -61,11 +61,13 @@ void activate(Run& run, const Block& block, float* values) {
     for (Index t = block.first_tile; t < block.last_tile; t++) {
       const Index rows = tiles.rows(t);
       float* to = run.hidden.at(piece, t) + (f - depths.begin(piece)) * rows;
+      const float* sources[kMostRows];
       for (Index i = 0; i < rows; i++, h += kPanel) {
-        for (Index j = 0; j < width; j++) to[j * rows + i] = h[j];
+        sources[i] = h;
         if (job.hidden != nullptr)
           std::copy(h, h + width, job.hidden + (tiles.begin(t) + i) * F + f);
       }
+      interleave(sources, rows, 0, width, to);
     }
   }
 }

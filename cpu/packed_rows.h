@@ -74,4 +74,7 @@ class PackedRows {
   Buffer values_;
 };
 
+/// Rows side by side: out[k * rows + i] = sources[i][first + k] for k < length.
+void interleave(const float* const* sources, Index rows, Index first, Index length, float* out);
+
 }  // namespace moe::cpu
