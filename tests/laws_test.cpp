@@ -1,14 +1,17 @@
-// Laws of the variants, on every tier: what must hold whatever the numbers, and one that does not hold,
-// with its number.
+// Laws of the variants, on every tier: what must hold whatever the numbers. Those of who travels along are in
+// batch_laws_test.cpp, the ends of every range in edges_test.cpp.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
+#include <tuple>
 
-#include "reference/hierarchical.h"
-#include "reference/soft.h"
-#include "reference/sparse.h"
+#include "reference/expert.h"
+#include "reference/linear.h"
+#include "reference/router.h"
+#include "tests/support/every_tier.h"
 #include "tests/support/rows.h"
-#include "tests/support/tiers_run.h"
 
 namespace moe::test {
 namespace {
@@ -16,38 +19,29 @@ namespace {
 using check::Case;
 using check::parse_case;
 
-class Laws : public ::testing::TestWithParam<std::size_t> {
- protected:
-  const check::Tier& tier() const { return check::tiers()[GetParam()]; }
-  void SetUp() override {
-    if (!tier().skipped.empty()) GTEST_SKIP() << tier().name << ": " << tier().skipped;
-  }
-};
-
-INSTANTIATE_TEST_SUITE_P(, Laws, ::testing::Range<std::size_t>(0, 4), [](const auto& at) {
-  std::string name = check::tiers()[at.param].name;
-  for (char& c : name) c = c == '-' ? '_' : c;
-  return name;
-});
-
 Pass run_case(const check::Tier& tier, const Case& c) {
   return run(tier, check::make_layer(c), check::make_tokens(c), 2, check::make_batch(c));
 }
 
 // As many places as tokens: dropless, bit for bit.
-TEST_P(Laws, PlacesForAllIsDropless) {
-  for (const Preset& row : dropless_rows()) {
-    Case c = case_of(row, "T=9 D=7 F=5 E=6 K=3 route=skew:1");
+TEST_P(EveryTier, PlacesForAllIsDropless) {
+  std::vector<Case> cases;
+  for (const Preset& row : dropless_rows()) cases.push_back(case_of(row, "T=9 D=7 F=5 E=6 K=3 route=skew:1"));
+  for (const char* row : {"mixtral", "shazeer2017_two_level", "deepseek_v3"})
+    cases.push_back(parse_case(std::string("variant=hierarchical T=9 D=7 F=5 E=6 K=2 route=one preset=") + row));
+  for (Case c : cases) {
     const Pass dropless = run_case(tier(), c);
     for (const Index C : {Index{9}, Index{100}}) {
       c.C = C;
       EXPECT_TRUE(same_bits(dropless.y, run_case(tier(), c).y)) << c.text();
     }
+    c.C = 1;  // and a limit is one
+    EXPECT_FALSE(same_bits(dropless.y, run_case(tier(), c).y)) << c.text();
   }
 }
 
 // No places: the experts give nothing, the shared expert all.
-TEST_P(Laws, NoPlacesLeaveTheSharedExpert) {
+TEST_P(EveryTier, NoPlacesLeaveTheSharedExpert) {
   for (const Preset& row : dropless_rows()) {
     const Case c = case_of(row, "T=5 D=7 F=5 E=6 K=2 C=0");
     const Pass pass = run_case(tier(), c);
@@ -60,28 +54,8 @@ TEST_P(Laws, NoPlacesLeaveTheSharedExpert) {
   }
 }
 
-// A limit on places: what a later token asks for never takes an earlier one's place in the order of
-// tokens, and does where scores are compared.
-TEST_P(Laws, PlacesMakeTokensDependOnEachOther) {
-  Case c = parse_case("preset=mixtral T=12 D=8 F=6 E=4 K=2 C=2 route=skew:1 seed=5");
-  const auto changed = [&](Priority priority) {
-    c.priority = priority;
-    const Layer layer = check::make_layer(c);
-    const Matrix x = check::make_tokens(c);
-    const Matrix all = run(tier(), layer, x).y;
-    const Matrix first = run(tier(), layer, Matrix(x.topRows(6))).y;
-    Index tokens = 0;
-    for (Index t = 0; t < 6; t++)
-      tokens += same_bits(Matrix(all.row(t)), Matrix(first.row(t))) ? 0 : 1;
-    return tokens;
-  };
-  EXPECT_EQ(changed(Priority::token), 0);
-  EXPECT_GT(changed(Priority::choice), 0);
-  EXPECT_GT(changed(Priority::score), 0);
-}
-
-// Expert choice: every expert takes exactly C tokens; the last token can change the first one's result.
-TEST_P(Laws, ExpertChoiceLoadsAreExact) {
+// Expert choice: every expert takes exactly C tokens of each group.
+TEST_P(EveryTier, ExpertChoiceLoadsAreExact) {
   for (const Index C : {Index{1}, Index{3}, Index{8}}) {
     Case c = parse_case("variant=expert_choice preset=expert_choice T=16 D=9 F=6 E=4 K=1 batch=8");
     c.C = C;
@@ -94,23 +68,10 @@ TEST_P(Laws, ExpertChoiceLoadsAreExact) {
         EXPECT_EQ(load, C) << "expert " << e << " batch " << g;
       }
   }
-  const Case c = parse_case("variant=expert_choice preset=expert_choice T=8 D=9 F=6 E=4 K=1 C=2 seed=3");
-  const Layer layer = check::make_layer(c);
-  Matrix x = check::make_tokens(c);
-  const Matrix before = run(tier(), layer, x).y;
-  int dependent = 0;  // tokens whose result another, later token can change: not causal
-  for (Index scale = 1; scale <= 4; scale++) {
-    Matrix other = x;
-    other.row(7) = x.row(scale - 1) * 8;
-    const Matrix after = run(tier(), layer, other).y;
-    for (Index t = 0; t < 7; t++)
-      dependent += same_bits(Matrix(before.row(t)), Matrix(after.row(t))) ? 0 : 1;
-  }
-  EXPECT_GT(dependent, 0);
 }
 
 // With a cap no token has more experts than that, and as many slots are filled as the sizes allow; one of E or more is none.
-TEST_P(Laws, CapsOnExpertsPerTokenHold) {
+TEST_P(EveryTier, CapsOnExpertsPerTokenHold) {
   int bound = 0;  // choices that the cap changed
   for (const char* family : {"normal", "wild", "exact"})
     for (const Index C : {Index{0}, Index{2}, Index{5}, Index{8}})
@@ -137,7 +98,7 @@ TEST_P(Laws, CapsOnExpertsPerTokenHold) {
 }
 
 // Tokens that nobody takes get exactly +0.
-TEST_P(Laws, ATokenNobodyTakesGetsZero) {
+TEST_P(EveryTier, ATokenNobodyTakesGetsZero) {
   const Case c = parse_case("variant=expert_choice preset=expert_choice T=16 D=5 F=4 E=2 K=1 C=2 seed=9");
   const Pass pass = run_case(tier(), c);
   const IntMatrix positions = int_stage(pass.trace, "positions");
@@ -150,24 +111,35 @@ TEST_P(Laws, ATokenNobodyTakesGetsZero) {
   EXPECT_GE(alone, 12);
 }
 
-// Columns of the dispatch weights and rows of the combine weights sum to 1. Each of n terms is a
-// quotient e/s, rounded once, where s is a chain of n additions: the sum of the exact quotients is 1,
-// each is off by at most (n + 1) units of 2^-24 relative to itself (n - 1 roundings in s, one in e, one in
-// the division), and the chain here is binary64.
-TEST_P(Laws, SoftWeightsSumToOne) {
-  const Case c = parse_case("variant=soft preset=soft_moe T=20 batch=10 D=12 F=6 E=4 S=3");
-  const Pass pass = run_case(tier(), c);
-  const Matrix dispatch = stage(pass.trace, "scores"), combine = stage(pass.trace, "weights");
-  for (Index g = 0; g < 2; g++)
-    for (Index p = 0; p < 12; p++)
-      EXPECT_NEAR(dispatch.middleRows(10 * g, 10).col(p).cast<double>().sum(), 1, 11 * 0x1p-24);
-  for (Index t = 0; t < 20; t++)
-    EXPECT_NEAR(combine.row(t).cast<double>().sum(), 1, 13 * 0x1p-24);
+// Columns of the dispatch weights and rows of the combine weights sum to 1 within a bound. Of n numerators e_i,
+// taken as they were rounded, a chain of n additions from +0 makes s = (sum of e)(1 + a), |a| <= (1 + u)^(n-1) - 1
+// with u = 2^-24, as the first addition rounds nothing; p_i = (e_i / s)(1 + d_i), |d_i| <= u, or off by 2^-150
+// where it is subnormal. The exact sum of p is thus 1 within (1 + u) / (1 - u)^(n-1) - 1 <= n u / (1 - n u), and
+// n 2^-150; a chain in binary64 adds n 2^-53 to the number found here.
+TEST_P(EveryTier, SoftWeightsSumToOne) {
+  const auto off = [](Index n) {
+    const double nu = static_cast<double>(n) * 0x1p-24;
+    return nu / (1 - nu) + static_cast<double>(n) * (0x1p-53 + 0x1p-150);
+  };
+  for (const char* preset : {"soft_moe", "soft_moe_rms", "mixtral"})
+    for (const auto& [m, S, family] :
+         {std::tuple{1, 1, "normal"}, {2, 3, "exact"}, {10, 3, "normal"}, {31, 1, "exact"}, {127, 2, "normal"}}) {
+      Case c = parse_case(std::string("variant=soft D=12 F=6 E=4 preset=") + preset + " gen=" + family);
+      c.batch = m;
+      c.T = 2 * m;
+      c.S = S;
+      const Pass pass = run_case(tier(), c);
+      const Matrix dispatch = stage(pass.trace, "scores"), combine = stage(pass.trace, "weights");
+      for (Index g = 0; g < 2; g++)
+        for (Index p = 0; p < 4 * S; p++)
+          EXPECT_NEAR(dispatch.middleRows(m * g, m).col(p).cast<double>().sum(), 1, off(m)) << c.text();
+      for (Index t = 0; t < c.T; t++)
+        EXPECT_NEAR(combine.row(t).cast<double>().sum(), 1, off(4 * S)) << c.text();
+    }
 }
 
-// Permuting the tokens of a group permutes nothing but sums over tokens: with one token per group the
-// slots are that token, whatever the weights.
-TEST_P(Laws, SoftWithOneTokenMixesThatToken) {
+// With one token per group the slots are that token, whatever the weights.
+TEST_P(EveryTier, SoftWithOneTokenMixesThatToken) {
   const Case c = parse_case("variant=soft preset=mixtral T=5 batch=1 D=6 F=4 E=3 S=2");
   const Pass pass = run_case(tier(), c);
   const Matrix x = check::make_tokens(c), slots = stage(pass.trace, "dispatched");
@@ -178,7 +150,7 @@ TEST_P(Laws, SoftWithOneTokenMixesThatToken) {
 }
 
 // Dense: all experts, and with one expert its network, weighted by 1.
-TEST_P(Laws, DenseVisitsAll) {
+TEST_P(EveryTier, DenseVisitsAll) {
   const Pass pass = run_case(tier(), parse_case("variant=dense preset=mixtral T=6 D=5 F=4 E=5 K=1"));
   const IntMatrix selected = int_stage(pass.trace, "selected");
   for (Index t = 0; t < 6; t++)
@@ -189,52 +161,68 @@ TEST_P(Laws, DenseVisitsAll) {
   EXPECT_TRUE(same_bits(run_case(tier(), one).y, run_case(tier(), sparse).y));
 }
 
-// Two levels that each choose everything are the flat softmax, where a group's logit is the
-// log-sum-exp of its members': here all inner logits of a group are equal to the group's minus ln E2, so
-// that both are known, and the weights agree within a few roundings of their exact value.
-TEST_P(Laws, TwoLevelsAreTheFlatSoftmax) {
-  const Index E1 = 3, E2 = 2, D = 4;
-  HierarchicalLayer layer;
-  const Case c = parse_case("variant=hierarchical preset=shazeer2017_two_level T=7 D=4 F=3 E=6 K=2 inner=2");
-  layer = std::get<HierarchicalLayer>(check::make_layer(c));
-  layer.outer.config.chosen = E1;
-  for (Index i = 0; i < E1; i++) {
-    layer.inner[std::size_t(i)].config.chosen = E2;
-    layer.inner[std::size_t(i)].weight = layer.outer.weight.row(i).replicate(E2, 1);
-  }
+// Two levels that each choose everything are the flat softmax where a group's logit is the log-sum-exp of its
+// members'. The inner logits z [E1,E2] of one token are taken as the tier rounded them, the outer ones l are
+// biases, so rounded once. In units of u = 2^-24 a softmax over n values at most r apart is off by 2 (1 + r) for
+// the numerators (each exp rounds, and its argument, of size r, moves it by r; the sum moves as much), n - 1 for
+// the chain and 1 for the division; biases of size b move it by 2 b more; the product of both levels rounds once.
+TEST_P(EveryTier, TwoLevelsAreTheFlatSoftmax) {
+  const Index E1 = 3, E2 = 4;
+  const Case c = parse_case("variant=hierarchical preset=shazeer2017_two_level T=7 D=4 F=3 E=12 K=2 inner=4");
   const Matrix x = check::make_tokens(c);
-  const Pass pass = run(tier(), layer, x);
-  const Matrix weights = stage(pass.trace, "slot_weights");
-  const IntMatrix selected = int_stage(pass.trace, "slot_selected");
-  for (Index t = 0; t < x.rows(); t++) {
-    double sum = 0, z[3];
+  for (Index t = 0; t < c.T; t++) {
+    auto layer = std::get<HierarchicalLayer>(check::make_layer(c));
+    layer.outer.config.chosen = E1;
+    layer.outer.weight.setZero();
+    layer.outer.bias.resize(E1);
+    Eigen::MatrixXd z(E1, E2);
+    double r = 0, b = 0;
     for (Index i = 0; i < E1; i++) {
-      z[i] = 0;
-      for (Index d = 0; d < D; d++) z[i] += double{x(t, d)} * double{layer.outer.weight(i, d)};
-      sum += 2 * std::exp(z[i]);
+      layer.inner[std::size_t(i)].config.chosen = E2;
+      z.row(i) = reference::linear(x.row(t), layer.inner[std::size_t(i)].weight, Vector()).cast<double>();
+      layer.outer.bias[i] = static_cast<float>(std::log(z.row(i).array().exp().sum()));
+      r = std::max(r, z.row(i).maxCoeff() - z.row(i).minCoeff());
+      b = std::max(b, std::fabs(double{layer.outer.bias[i]}));
     }
+    const double outer_r = double{layer.outer.bias.maxCoeff()} - double{layer.outer.bias.minCoeff()};
+    const double units = 2 * (1 + outer_r + b) + E1 + 2 * (1 + r) + E2 + 1;
+    const Pass pass = run(tier(), layer, x.row(t));
+    const Matrix weights = stage(pass.trace, "slot_weights");
+    const IntMatrix selected = int_stage(pass.trace, "slot_selected");
+    std::set<std::int32_t> experts;
     for (Index k = 0; k < E1 * E2; k++) {
-      const double flat = std::exp(z[selected(t, k) / E2]) / sum;
-      // The logits are off by 4 roundings of at most sum |x w|; softmax and product add 8 more.
-      EXPECT_NEAR(double{weights(t, k)}, flat, flat * 0x1p-24 * (8 + 64)) << t << " " << k;
+      const Index e = selected(0, k);
+      experts.insert(selected(0, k));
+      const double flat = std::exp(z(e / E2, e % E2)) / z.array().exp().sum();
+      EXPECT_NEAR(double{weights(0, k)}, flat, flat * 1.01 * units * 0x1p-24) << t << " " << k;
     }
+    EXPECT_EQ(experts.size(), 12U);
   }
 }
 
-// Switch is the general pipeline with one choice, its probability, and places.
-TEST_P(Laws, SwitchIsTopOneOfThePipeline) {
+// Switch is the general pipeline with one choice: y = p_e FFN_e(x) of the most probable expert, if it has a place
+// left for this token, else +0.
+TEST_P(EveryTier, SwitchIsTopOneOfThePipeline) {
   const Case c = parse_case("preset=switch T=10 D=6 F=5 E=4 K=1 C=2 route=skew:1");
   const auto layer = std::get<SparseLayer>(check::make_layer(c));
-  EXPECT_EQ(layer.router.config.normalisation, Normalisation::none);
-  const Pass pass = run(tier(), layer, check::make_tokens(c));
-  const Matrix scores = stage(pass.trace, "scores"), kept = stage(pass.trace, "kept_weights");
+  const Matrix x = check::make_tokens(c);
+  const Matrix logits = reference::linear(x, layer.router.weight, Vector());
+  Matrix y = Matrix::Zero(10, 6);
+  std::vector<Index> taken(4, 0);
   Index dropped = 0;
   for (Index t = 0; t < 10; t++) {
-    const float best = scores.row(t).maxCoeff();
-    EXPECT_TRUE(kept(t, 0) == best || kept(t, 0) == 0);
-    dropped += kept(t, 0) == 0 ? 1 : 0;
+    const std::vector<float> p = reference::softmax({logits.row(t).begin(), logits.row(t).end()});
+    const auto e = static_cast<std::size_t>(std::ranges::max_element(p) - p.begin());
+    dropped += taken[e] == 2 ? 1 : 0;
+    if (taken[e] == 2) continue;
+    taken[e]++;
+    const Ffn& ffn = layer.experts.ffn[e];
+    const Matrix hidden = reference::hidden_values(layer.experts.activation, ffn, x.row(t));
+    const Matrix out = reference::linear(hidden, ffn.down, ffn.down_bias);
+    for (Index d = 0; d < 6; d++) y(t, d) = std::fma(p[e], out(0, d), 0.0F);
   }
-  EXPECT_GT(dropped, 0);
+  EXPECT_TRUE(same_bits(y, run(tier(), layer, x).y));
+  EXPECT_EQ(dropped, 4);
 }
 
 }  // namespace

@@ -1,16 +1,15 @@
-// Laws that hold for every layer, on every tier that runs here.
+// Laws that hold for every layer, on every tier that runs here. Those of who travels along are in batch_laws_test.cpp.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "reference/error.h"
 #include "reference/expert.h"
 #include "reference/linear.h"
 #include "reference/presets.h"
 #include "reference/sparse.h"
-#include "tests/support/tiers_run.h"
+#include "tests/support/every_tier.h"
 #include "tests/support/rows.h"
 
 namespace moe::test {
@@ -20,81 +19,14 @@ using check::Case;
 using check::make_sparse_layer;
 using check::make_tokens;
 using check::parse_case;
-using check::Tier;
 
-// Rows [first, first + count) of every stage that has one row per token.
-const char* const kPerToken[] = {"logits", "scores", "weights", "combined", "output"};
-
-class EveryTier : public ::testing::TestWithParam<std::size_t> {
- protected:
-  void SetUp() override {
-    if (!tier().skipped.empty()) GTEST_SKIP() << tier().name << ": " << tier().skipped;
-  }
-  const Tier& tier() const { return check::tiers()[GetParam()]; }
-};
-
-INSTANTIATE_TEST_SUITE_P(, EveryTier, ::testing::Range<std::size_t>(0, 4), [](const auto& at) {
-  std::string name = check::tiers()[at.param].name;
-  for (char& c : name) c = c == '-' ? '_' : c;
-  return name;
-});
-
-std::vector<Case> some_cases(const std::vector<Preset>& rows = plain_rows()) {
+std::vector<Case> some_cases() {
   std::vector<Case> cases;
-  for (const Preset& row : rows)
+  for (const Preset& row : plain_rows())
     for (const char* rest : {"T=13 D=9 F=7 E=8 K=2 seed=3 gen=normal route=skew:1",
                              "T=13 D=18 F=5 E=6 K=3 seed=4 gen=wild route=uniform"})
       cases.push_back(case_of(row, rest));
   return cases;
-}
-
-// What is drawn is drawn by token, so this holds for layers that draw, too.
-TEST_P(EveryTier, SplittingABatchChangesNothing) {
-  std::vector<Case> cases = some_cases(dropless_rows());
-  for (Case c : some_cases(dropless_rows())) {
-    c.training = true;
-    if (!needs_whole_shares(c)) cases.push_back(c);
-  }
-  for (const Case& c : cases) {
-    const SparseLayer layer = make_sparse_layer(c);
-    const Matrix x = make_tokens(c);
-    const Batch batch = check::make_batch(c);
-    const Pass whole = run(tier(), layer, x, 1, batch);
-    Index first = 0;
-    for (const Index count : {5, 1, 0, 7}) {
-      Batch own = batch;
-      own.first = first;
-      own.ids = {batch.ids.begin() + first, batch.ids.begin() + first + count};
-      const Pass part = run(tier(), layer, x.middleRows(first, count), 1, own);
-      for (const char* name : kPerToken)
-        ASSERT_TRUE(
-            whole.trace.find(name) == nullptr ||
-            same_bits(stage(whole.trace, name).middleRows(first, count), stage(part.trace, name)))
-            << name << " " << c.text();
-      ASSERT_EQ(int_stage(whole.trace, "selected").middleRows(first, count),
-                int_stage(part.trace, "selected"))
-          << c.text();
-      first += count;
-    }
-    ASSERT_EQ(first, c.T);
-  }
-}
-
-TEST_P(EveryTier, PermutingTokensPermutesOutputs) {
-  for (const Case& c : some_cases()) {
-    const SparseLayer layer = make_sparse_layer(c);
-    const Matrix x = make_tokens(c);
-    const Pass before = run(tier(), layer, x);
-    Matrix moved(c.T, c.D);
-    for (Index t = 0; t < c.T; t++) moved.row((t * 5 + 3) % c.T) = x.row(t);
-    const Pass after = run(tier(), layer, moved);
-    for (const char* name : kPerToken) {
-      const Matrix a = stage(before.trace, name);
-      const Matrix b = stage(after.trace, name);
-      for (Index t = 0; t < c.T; t++)
-        ASSERT_TRUE(same_bits(a.row(t), b.row((t * 5 + 3) % c.T))) << name << " " << c.text();
-    }
-  }
 }
 
 // One expert that everybody visits with weight 1 is the network itself.
