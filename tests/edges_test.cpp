@@ -35,7 +35,8 @@ TEST_P(EveryTier, NoTokensGiveEmptyStages) {
        {"preset=mixtral", "preset=mixtral C=2", "preset=hash K=1", "preset=base training=1", "preset=nemotron3_super",
         "preset=gshard training=1", "preset=residual_moe K=1", "variant=dense preset=qwen2_moe",
         "variant=hierarchical preset=mesh_moe2d", "variant=expert_choice preset=expert_choice C=3",
-        "variant=expert_choice preset=expert_choice C=3 cap=1", "variant=soft preset=soft_moe S=2"}) {
+        "variant=expert_choice preset=expert_choice C=2 cap=1 batch=2", "variant=soft preset=soft_moe S=2",
+        "variant=soft preset=soft_moe S=2 batch=2"}) {
     const std::string sizes = " D=6 F=5 E=4 shared=3";
     const Case none = parse_case(line + sizes + " T=0"), some = parse_case(line + sizes + " T=4");
     const Pass pass = run_case(tier(), none), other = run_case(tier(), some);
