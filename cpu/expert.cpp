@@ -1,5 +1,7 @@
 #include "cpu/expert.h"
 
+#include <atomic>
+
 #include "cpu/available.h"
 #include "cpu/parallel.h"
 #include "reference/error.h"
@@ -8,7 +10,6 @@ namespace moe::cpu {
 
 PreparedFfn prepare(const Ffn& ffn, bool gated, WeightFormat format) {
   require_available();
-  if (format != WeightFormat::f32) expect_held(format, ffn);
   const Index F = ffn.up.rows();
   const Index D = ffn.up.cols();
   const Index panels = panels_for(F);
@@ -20,12 +21,17 @@ PreparedFfn prepare(const Ffn& ffn, bool gated, WeightFormat format) {
                 .gate_biased = ffn.gate_bias.size() != 0,
                 .up_biased = ffn.up_bias.size() != 0,
                 .down_biased = ffn.down_bias.size() != 0};
+  std::atomic<bool> held{true};
+  const auto set = [&](Panels& to, Index panel, const Matrix& w, const Vector& bias, Index i) {
+    if (!to.set(panel, w, bias, i * kPanel)) held = false;
+  };
   parallel_for(thread_count(0), panels, [&](Index i, int) {
-    if (gated) p.in.set(2 * i, ffn.gate, ffn.gate_bias, i * kPanel);
-    p.in.set(gated ? 2 * i + 1 : i, ffn.up, ffn.up_bias, i * kPanel);
+    if (gated) set(p.in, 2 * i, ffn.gate, ffn.gate_bias, i);
+    set(p.in, gated ? 2 * i + 1 : i, ffn.up, ffn.up_bias, i);
   });
   parallel_for(thread_count(0), p.down.count(),
-               [&](Index i, int) { p.down.set(i, ffn.down, ffn.down_bias, i * kPanel); });
+               [&](Index i, int) { set(p.down, i, ffn.down, ffn.down_bias, i); });
+  if (!held) expect_held(format, ffn);  // names the first that it does not hold
   return p;
 }
 

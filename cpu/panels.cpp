@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reference/numerics/bits.h"
 #include "reference/numerics/formats.h"
 
 namespace moe::cpu {
@@ -11,6 +12,14 @@ namespace {
 Index half_place(WeightFormat format, Index k, Index i) {
   if (format == WeightFormat::f16) return k * kPanel + i;
   return (k / 2 * kPanel + i) * 2 + k % 2;
+}
+
+// All (i, k) of the rows of a panel, 16 x 16 at a time: whole lines on both sides.
+void for_each_weight(Index rows, Index depth, const auto& visit) {
+  constexpr Index block = 16;
+  for (Index k0 = 0; k0 < depth; k0 += block)
+    for (Index i = 0; i < rows; i++)
+      for (Index k = k0; k < std::min(depth, k0 + block); k++) visit(i, k);
 }
 
 }  // namespace
@@ -29,36 +38,38 @@ const std::byte* Panels::memory() const {
   return reinterpret_cast<const std::byte*>(half_.data());
 }
 
-void Panels::set(Index panel, const Matrix& w, const Vector& bias, Index first_row) {
+bool Panels::set(Index panel, const Matrix& w, const Vector& bias, Index first_row) {
   float* start = start_.data() + panel * kPanel;
   const Index rows = std::min(kPanel, w.rows() - first_row);
   std::fill(start, start + kPanel, 0.0F);
   for (Index i = 0; i < rows && bias.size() != 0; i++) start[i] = bias[first_row + i];
 
-  if (format_ != WeightFormat::f32) {
-    std::uint16_t* codes = half_.data() + panel * panel_bytes() / 2;
-    std::fill(codes, codes + panel_bytes() / 2, std::uint16_t{0});
-    for (Index i = 0; i < rows; i++) set_row(panel, i, w.data() + (first_row + i) * depth_);
-    return;
+  const float* source = w.data() + first_row * depth_;
+  if (format_ == WeightFormat::f32) {
+    float* values = wide_.data() + panel * depth_ * kPanel;
+    if (rows < kPanel) std::fill(values, values + depth_ * kPanel, 0.0F);
+    for_each_weight(rows, depth_, [&](Index i, Index k) {
+      values[k * kPanel + i] = source[i * depth_ + k];
+    });
+    return true;
   }
-  float* values = wide_.data() + panel * depth_ * kPanel;
-  if (rows < kPanel) std::fill(values, values + depth_ * kPanel, 0.0F);
-  constexpr Index block = 16;  // 16 x 16 values at a time: whole lines on both sides
-  for (Index k0 = 0; k0 < depth_; k0 += block) {
-    const Index k1 = std::min(depth_, k0 + block);
-    for (Index i = 0; i < rows; i++) {
-      const float* row = w.data() + (first_row + i) * depth_;
-      for (Index k = k0; k < k1; k++) values[k * kPanel + i] = row[k];
-    }
-  }
+  std::uint16_t* codes = half_.data() + panel * panel_bytes() / 2;
+  if (rows < kPanel || depth_ % 2 != 0) std::fill(codes, codes + panel_bytes() / 2, std::uint16_t{0});
+  return format_ == WeightFormat::bf16
+             ? set_codes(source, rows, codes, numerics::bf16_encode, numerics::bf16_decode)
+             : set_codes(source, rows, codes, numerics::f16_encode, numerics::f16_decode);
 }
 
-void Panels::set_row(Index panel, Index i, const float* row) {
-  std::uint16_t* codes = half_.data() + panel * panel_bytes() / 2;
-  const bool bf16 = format_ == WeightFormat::bf16;
-  for (Index k = 0; k < depth_; k++)
-    codes[half_place(format_, k, i)] =
-        bf16 ? numerics::bf16_encode(row[k]) : numerics::f16_encode(row[k]);
+bool Panels::set_codes(const float* source, Index rows, std::uint16_t* codes, const auto& encode,
+                       const auto& decode) const {
+  bool held = true;
+  for_each_weight(rows, depth_, [&](Index i, Index k) {
+    const float weight = source[i * depth_ + k];
+    const std::uint16_t code = encode(weight);
+    codes[half_place(format_, k, i)] = code;
+    held &= numerics::same(decode(code), weight);
+  });
+  return held;
 }
 
 void Panels::set_columns(Index panel, const ConstMatrix& b) {

@@ -39,8 +39,9 @@ class Panels {
   WeightFormat format() const { return format_; }
 
   /// Fills a panel with rows first_row, first_row + 1, ... of w, as far as it has them, and their
-  /// starting values with the bias, or +0 where there is none. The format holds all of w's numbers.
-  void set(Index panel, const Matrix& w, const Vector& bias, Index first_row);
+  /// starting values with the bias, or +0 where there is none. True if the format holds all of
+  /// these weights; else they were rounded.
+  bool set(Index panel, const Matrix& w, const Vector& bias, Index first_row);
   /// Fills a panel of f32 with columns 16 panel, 16 panel + 1, ... of b [K,N] and zeros to start
   /// from.
   void set_columns(Index panel, const ConstMatrix& b);
@@ -64,7 +65,8 @@ class Panels {
 
  private:
   const std::byte* memory() const;
-  void set_row(Index panel, Index i, const float* row);
+  bool set_codes(const float* source, Index rows, std::uint16_t* codes, const auto& encode,
+                 const auto& decode) const;
   float get_value(Index panel, Index k, Index i) const;
 
   Index count_ = 0, depth_ = 0;

@@ -42,7 +42,12 @@ std::vector<Cell> growth_cells(const Plan& plan);
 /// Every variant of layer at the same active operations a token.
 std::vector<Cell> variant_cells(const Plan& plan, int threads);
 
-/// Numbers that every row has; share is the larger part of the two ceilings that is used.
+/// Routers of many experts: their logits, and the whole way to chosen experts and weights.
+std::vector<Cell> router_cells(const Plan& plan, int threads);
+/// Preparing a layer in each format: time, and memory then and while it runs, in parts of the weights.
+std::vector<Cell> packing_cells(const std::vector<std::string>& shapes, int threads);
+
+/// Numbers that a timed row has; share is the larger part of the two ceilings that is used.
 void add_speed(Row& row, const Contestant& times, Index T, double flops, double bytes,
                const check::Ceiling& ceiling);
 

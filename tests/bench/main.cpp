@@ -2,6 +2,7 @@
 // users might pick instead. `./run bench` builds and runs it; `--help` lists what can be chosen.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iostream>
@@ -21,15 +22,18 @@ constexpr const char* kUsage = R"(exactmoe_bench [options] [--benchmark_* option
   --quick             one small shape, seconds
   --peers             every peer too
   --growth            how speed grows with T, threads and E, too
-  --only=KIND         layer, variants (at equal active operations) or growth, and nothing else
+  --only=KIND         layer, variants (at equal active operations), router, packing or growth, and
+                      nothing else
   --shapes=a,b,c,d    --tokens=1,16,256,2048    --threads=1,2    --routes=uniform,skew:1
   --engines=NAME,...  those only (ours-f32, ours-bf16, libxsmm-packed, ...)
 )";
 
+const std::set<std::string> kKinds{"layer", "variants", "router", "packing", "growth"};
+
 struct Options {
   std::vector<std::string> shapes{"a", "b", "c", "d"}, routes, engines;
   std::vector<Index> tokens{1, 16, 256, 2048}, threads;
-  std::string only;  ///< layer, variants, growth or empty
+  std::string only;  ///< one of kKinds, or empty: all
   bool quick = false, peers = false, growth = false;
 };
 
@@ -77,8 +81,8 @@ Options parse(int argc, char** argv) {
   }
   if (o.only.empty() && narrowed) o.only = "layer";
   if (o.only == "growth") o.growth = true;
-  if (!std::set<std::string>{"", "layer", "variants", "growth"}.contains(o.only))
-    throw Error(fmt::format("--only: expected layer, variants or growth, found '{}'", o.only));
+  if (!o.only.empty() && !kKinds.contains(o.only))
+    throw Error(fmt::format("--only: expected one of {}, found '{}'", fmt::join(kKinds, ", "), o.only));
   if (o.quick && !narrowed) {
     o.shapes = {"d"};
     o.tokens = {1, 256};
@@ -119,6 +123,8 @@ std::vector<Cell> choose(const Options& o) {
   std::vector<Cell> cells;
   if (wanted("layer")) add_layers(o, plan, cells);
   if (wanted("variants")) add(cells, variant_cells(plan, static_cast<int>(o.threads.back())));
+  if (wanted("router")) add(cells, router_cells(plan, static_cast<int>(o.threads.back())));
+  if (wanted("packing")) add(cells, packing_cells(o.shapes, static_cast<int>(o.threads.back())));
   // Peers have no part in these.
   Plan ours = plan;
   std::erase_if(ours.engines, [](const std::string& name) { return !engine_named(name).ours; });
