@@ -8,18 +8,36 @@
 namespace moe::cpu {
 namespace {
 
-// Where element (k, i) of a panel of 16-bit weights is.
-Index half_place(WeightFormat format, Index k, Index i) {
-  if (format == WeightFormat::f16) return k * kPanel + i;
-  return (k / 2 * kPanel + i) * 2 + k % 2;
-}
+// 16-bit weights: their codes, and where that of element (k, i) of a panel is.
+struct Bf16 {
+  static std::uint16_t encode(float x) { return numerics::bf16_encode(x); }
+  static float decode(std::uint16_t code) { return numerics::bf16_decode(code); }
+  static Index place(Index k, Index i) { return (k / 2 * kPanel + i) * 2 + k % 2; }
+};
+struct F16 {
+  static std::uint16_t encode(float x) { return numerics::f16_encode(x); }
+  static float decode(std::uint16_t code) { return numerics::f16_decode(code); }
+  static Index place(Index k, Index i) { return k * kPanel + i; }
+};
 
-// All (i, k) of the rows of a panel, 16 x 16 at a time: whole lines on both sides.
-void for_each_weight(Index rows, Index depth, const auto& visit) {
-  constexpr Index block = 16;
-  for (Index k0 = 0; k0 < depth; k0 += block)
-    for (Index i = 0; i < rows; i++)
-      for (Index k = k0; k < std::min(depth, k0 + block); k++) visit(i, k);
+// Values go 16 x 16 at a time: whole lines on both sides.
+constexpr Index kBlock = 16;
+
+// Rows `source` [rows,depth] of a panel as codes; true if they are all the same numbers still. Each
+// step is a loop of its own, which the compiler can make vectors of.
+template <class Format>
+bool encode_rows(const float* source, Index rows, Index depth, std::uint16_t* codes) {
+  bool held = true;
+  std::uint16_t block[kBlock];
+  for (Index k0 = 0; k0 < depth; k0 += kBlock)
+    for (Index i = 0; i < rows; i++) {
+      const float* const weights = source + i * depth + k0;
+      const Index n = std::min(depth - k0, kBlock);
+      for (Index k = 0; k < n; k++) block[k] = Format::encode(weights[k]);
+      for (Index k = 0; k < n; k++) held &= numerics::same(Format::decode(block[k]), weights[k]);
+      for (Index k = 0; k < n; k++) codes[Format::place(k0 + k, i)] = block[k];
+    }
+  return held;
 }
 
 }  // namespace
@@ -45,31 +63,19 @@ bool Panels::set(Index panel, const Matrix& w, const Vector& bias, Index first_r
   for (Index i = 0; i < rows && bias.size() != 0; i++) start[i] = bias[first_row + i];
 
   const float* source = w.data() + first_row * depth_;
-  if (format_ == WeightFormat::f32) {
-    float* values = wide_.data() + panel * depth_ * kPanel;
-    if (rows < kPanel) std::fill(values, values + depth_ * kPanel, 0.0F);
-    for_each_weight(rows, depth_, [&](Index i, Index k) {
-      values[k * kPanel + i] = source[i * depth_ + k];
-    });
-    return true;
+  if (format_ != WeightFormat::f32) {
+    std::uint16_t* codes = half_.data() + panel * panel_bytes() / 2;
+    std::fill(codes, codes + panel_bytes() / 2, std::uint16_t{0});
+    return format_ == WeightFormat::bf16 ? encode_rows<Bf16>(source, rows, depth_, codes)
+                                         : encode_rows<F16>(source, rows, depth_, codes);
   }
-  std::uint16_t* codes = half_.data() + panel * panel_bytes() / 2;
-  if (rows < kPanel || depth_ % 2 != 0) std::fill(codes, codes + panel_bytes() / 2, std::uint16_t{0});
-  return format_ == WeightFormat::bf16
-             ? set_codes(source, rows, codes, numerics::bf16_encode, numerics::bf16_decode)
-             : set_codes(source, rows, codes, numerics::f16_encode, numerics::f16_decode);
-}
-
-bool Panels::set_codes(const float* source, Index rows, std::uint16_t* codes, const auto& encode,
-                       const auto& decode) const {
-  bool held = true;
-  for_each_weight(rows, depth_, [&](Index i, Index k) {
-    const float weight = source[i * depth_ + k];
-    const std::uint16_t code = encode(weight);
-    codes[half_place(format_, k, i)] = code;
-    held &= numerics::same(decode(code), weight);
-  });
-  return held;
+  float* values = wide_.data() + panel * depth_ * kPanel;
+  if (rows < kPanel) std::fill(values, values + depth_ * kPanel, 0.0F);
+  for (Index k0 = 0; k0 < depth_; k0 += kBlock)
+    for (Index i = 0; i < rows; i++)
+      for (Index k = k0; k < std::min(depth_, k0 + kBlock); k++)
+        values[k * kPanel + i] = source[i * depth_ + k];
+  return true;
 }
 
 void Panels::set_columns(Index panel, const ConstMatrix& b) {
@@ -86,8 +92,9 @@ void Panels::set_columns(Index panel, const ConstMatrix& b) {
 
 float Panels::get_value(Index panel, Index k, Index i) const {
   if (format_ == WeightFormat::f32) return wide_.data()[(panel * depth_ + k) * kPanel + i];
-  const std::uint16_t code = half_.data()[panel * panel_bytes() / 2 + half_place(format_, k, i)];
-  return format_ == WeightFormat::bf16 ? numerics::bf16_decode(code) : numerics::f16_decode(code);
+  const std::uint16_t* codes = half_.data() + panel * panel_bytes() / 2;
+  return format_ == WeightFormat::bf16 ? Bf16::decode(codes[Bf16::place(k, i)])
+                                       : F16::decode(codes[F16::place(k, i)]);
 }
 
 void Panels::get(Index panel, Matrix& w, Index first_row) const {

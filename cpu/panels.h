@@ -65,8 +65,6 @@ class Panels {
 
  private:
   const std::byte* memory() const;
-  bool set_codes(const float* source, Index rows, std::uint16_t* codes, const auto& encode,
-                 const auto& decode) const;
   float get_value(Index panel, Index k, Index i) const;
 
   Index count_ = 0, depth_ = 0;

@@ -14,7 +14,9 @@
 namespace moe::bench {
 namespace {
 
+// What is in use; freed memory that the allocator still holds is not.
 double resident_bytes() {
+  malloc_trim(0);
   std::ifstream in("/proc/self/statm");
   double all = 0, resident = 0;
   in >> all >> resident;
@@ -38,7 +40,6 @@ bool unpacks_to_itself(const SparseLayer& layer, const cpu::PreparedSparse& pack
 void measure_format(Row& row, const SparseLayer& layer, const std::vector<Tokens>& few, const std::vector<Tokens>& many,
                     WeightFormat format, double weights, int threads) {
   cpu::release_kept_lines();
-  malloc_trim(0);  // what was freed before must not be found again below
   const double before = resident_bytes(), start = check::seconds_now(threads);
   const cpu::PreparedSparse packed = cpu::prepare(layer, format);
   row.seconds = check::seconds_now(threads) - start;

@@ -17,7 +17,8 @@ class Row:
         group, *parts, engine = entry["name"].removesuffix("/iterations:1/manual_time").split("/")
         self.group, self.engine = group, engine.removeprefix("engine:")
         keys = dict(part.split(":", 1) for part in parts)
-        self.shape, self.route = keys.get("shape", ""), keys.get("route", "")
+        self.shape, self.route, self.preset = keys.get("shape", ""), keys.get("route", ""), keys.get("preset", "")
+        self.sizes = ", ".join(f"{axis} {keys[axis]}" for axis in "DEK" if axis in keys)
         self.T, self.threads = int(keys["T"]), int(keys["threads"])
         self.problem = entry.get("error_message", "")
         self.library = entry.get("label", "")
@@ -180,6 +181,26 @@ def variants_section(rows):
     return table(["variant", "tokens/s", "GFLOP/s of the experts", "share of the multiply-add peak", "ms"], lines)
 
 
+def router_section(rows):
+    lines = []
+    for preset in rows.each("preset"):
+        for T in rows.where(preset=preset).each("T"):
+            logits, route = (rows.where(preset=preset, T=T).timed().one(engine=engine) for engine in ("logits", "route"))
+            if logits is None or route is None:
+                continue
+            times = [T / row.tokens_per_second for row in (logits, route)]
+            lines.append([preset, route.sizes, str(T), number(1e6 * times[0]), percent(logits.share_of_fma), number(1e6 * times[1]),
+                          percent(1 - times[0] / times[1])])
+    return table(["router of", "sizes", "T", "logits, us", "share of the multiply-add peak", "all of it, us", "of which choosing"], lines)
+
+
+def packing_section(rows):
+    lines = [[f"{r.shape}, {r.engine.removeprefix('ours-')}", f"{r.weight_gigabytes:.2f}", f"{r.real_time / 1e3:.2f}",
+              f"{r.source_gbytes_per_second:.2f}", *(f"{share:.3f}x" for share in (r.memory_prepared, r.memory_few_tokens, r.memory_many_tokens))]
+             for r in sorted(rows.timed(), key=lambda r: r.shape)]
+    return table(["shape, format", "weights, GB", "s", "GB/s of f32 source", "memory prepared", "having run T = 16", "having run T = 2048"], lines)
+
+
 def libraries(rows):
     names = dict.fromkeys(r.library for r in rows.timed() if r.library)
     missing = dict.fromkeys(f"{r.engine} ({r.problem})" for r in rows if r.problem)
@@ -200,6 +221,10 @@ def page(context, rows):
         first = rows.where(group="variants").rows[0]
         parts.append(f"## Variants at equal active operations\n\nD 1024, F 704, four networks a token, T = {first.T}, "
                      f"{threads_text(first.threads)}. {VARIANTS}\n\n" + variants_section(rows.where(group="variants")))
+    if rows.where(group="router").rows:
+        parts.append(f"## Routers of many experts\n\n{ROUTER}\n\n" + router_section(rows.where(group="router")))
+    if rows.where(group="packing").rows:
+        parts.append(f"## Preparing a layer\n\n{PACKING}\n\n" + packing_section(rows.where(group="packing")))
     if any(r.group.startswith("growth") for r in rows):
         parts.append("## How the cost grows\n\n![tokens a second over T, experts and threads](growth.svg)\n\n" + GROWTH + "\n\n"
                      + growth_section(rows))
@@ -215,6 +240,11 @@ arithmetic (two products a lane): their share of the binary32 peak may exceed 10
 """
 VARIANTS = """Dense holds four networks and visits all of them, the others hold 32. Expert choice and capacity have 32 places an expert; capacity
 counts dropped tokens as computed. Soft also mixes: its logits, slots and combination are work that the GFLOP/s here leave out."""
+ROUTER = """Logits, scores, keys, the K best and their weights, on all threads; the bits are checked first. The weights of a router fit a cache,
+and here they are in it: within a model one token would wait for them as for an expert's."""
+PACKING = """Once for each layer, on all threads, into memory that is new to the program (most of the time of f32 goes into the system's clearing
+of it). Memory is what stays resident, as a share of the weights in that format: the prepared layer, then with what it keeps for the next pass
+after one over 16 and one over 2048 tokens."""
 GROWTH = """The model: a batch takes as long as reading the touched weights at the measured bandwidth or doing the multiply-adds at the measured peak,
 whichever is longer. T and threads on shape d; experts with D 1024, F 704, K 2, so that the active size stays."""
 

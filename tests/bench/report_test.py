@@ -31,6 +31,8 @@ with tempfile.TemporaryDirectory() as folder:
             "## Where a binary32 peer is ahead",
             "| t, uniform, T = 16, 1 thread | eigen-products | 0.80x | 80 % | 90 % |",
             "| soft | 300 |",
+            "| qwen3_next | D 2048, E 512, K 10 | 1 | 1 000 | 40 % | 1 250 | 20 % |",
+            "| t, bf16 | 0.50 | 1.50 | 2.00 | 1.010x | 1.020x | 1.250x |",
             "| 4 | 40 (66 %) | 60 |",
             "| 8 | 1 | 40 (66 %) | 60 |",
     ):
