@@ -28,9 +28,9 @@ DenseLayer unpack(const PreparedDense& prepared) {
 }
 
 Matrix dense(const PreparedDense& layer, const ConstMatrix& x, Trace* trace, int threads) {
-  threads = thread_count(threads);
-  layer.outline.check_input(x);
   const auto E = static_cast<Index>(layer.experts.ffn.size());
+  threads = thread_count(threads, layer.experts, x.rows() * E);
+  layer.outline.check_input(x);
 
   const Routing routing = route_to_all(layer.gate, x, trace, threads);
   const Dispatch dispatch = place(routing, E, std::nullopt, trace);

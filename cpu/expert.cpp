@@ -1,5 +1,6 @@
 #include "cpu/expert.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "cpu/available.h"
@@ -43,6 +44,18 @@ PreparedExperts prepare(const Experts& experts, WeightFormat format) {
       throw Error("expert " + std::to_string(prepared.ffn.size()) + ": " + error.what());
     }
   return prepared;
+}
+
+int thread_count(int requested, const PreparedExperts& experts, Index rows) {
+  // Of one thread in a nanosecond, on a processor of today; twice as much would not matter.
+  constexpr double bytes_read = 40, multiply_adds = 100;
+  if (experts.ffn.empty()) return thread_count(requested, 0.0);
+  const PreparedFfn& one = experts.ffn.front();
+  const auto touched = static_cast<double>(std::min<Index>(rows, count(experts)));
+  const auto bytes = static_cast<double>(one.in.bytes() + one.down.bytes());
+  const auto weights = static_cast<double>((one.gated ? 3 : 2) * one.hidden * one.width);
+  return thread_count(requested, std::max(touched * bytes / bytes_read,
+                                          static_cast<double>(rows) * weights / multiply_adds));
 }
 
 Ffn unpack(const PreparedFfn& p) {

@@ -36,6 +36,10 @@ inline Index count(const PreparedExperts& experts) {
   return static_cast<Index>(experts.ffn.size()) + experts.identities;
 }
 
+/// Threads for a layer whose experts see `rows` rows in all: `requested`, or for 0 as many as are
+/// worth waking for that (cpu/parallel.h).
+int thread_count(int requested, const PreparedExperts& experts, Index rows);
+
 /// Packs a network. Throws Error naming a weight that the format does not hold.
 PreparedFfn prepare(const Ffn& ffn, bool gated, WeightFormat format = WeightFormat::f32);
 /// Packs all experts; likewise.

@@ -96,16 +96,17 @@ Routing slots_of_tokens(const IntMatrix& selected, const Matrix& s, Index group)
 
 Matrix expert_choice(const PreparedExpertChoice& layer, const ConstMatrix& x, Trace* trace,
                      int threads) {
-  threads = thread_count(threads);
   layer.outline.check_input(x);
   const Index E = layer.router.outputs;
   const Index group = layer.outline->group == 0 ? x.rows() : layer.outline->group;
+  const Index C = std::min(layer.outline->places, group);
+  const Index groups = group == 0 ? 0 : x.rows() / group;
+  threads = thread_count(threads, layer.experts, groups * E * C);
 
   const Matrix logits = linear(x, layer.router, threads);  // [T,E]
   record(trace, "logits", logits);
   const Matrix s = all_scores(Score::softmax, logits, threads);
   record(trace, "scores", s);
-  const Index C = std::min(layer.outline->places, group);
   const Index cap = layer.outline->most_experts;
   const Lists lists = cap > 0 && cap < E ? choose_capped(s, group, C, cap, threads)
                                          : choose(s, group, C, threads);

@@ -102,7 +102,8 @@ Routing flattened(const PreparedHierarchical& layer, const Routing& outer, const
 
 Matrix hierarchical(const PreparedHierarchical& layer, const ConstMatrix& x, Trace* trace,
                     int threads, const Batch& batch) {
-  threads = thread_count(threads);
+  const Index K = layer.outer.config.chosen * (layer.inner.empty() ? 1 : layer.inner.front().config.chosen);
+  threads = thread_count(threads, layer.experts, x.rows() * K);
   layer.outline.check_input(x);
   const auto E1 = static_cast<Index>(layer.inner.size());
   const auto E = static_cast<Index>(layer.experts.ffn.size());

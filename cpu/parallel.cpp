@@ -29,6 +29,13 @@ int thread_count(int requested) {
   return requested == 0 ? omp_get_max_threads() : requested;
 }
 
+int thread_count(int requested, double nanoseconds) {
+  constexpr double worth_waking = 25'000;
+  const int all = thread_count(requested);
+  if (requested != 0 || nanoseconds >= worth_waking * all) return all;
+  return std::max(1, static_cast<int>(nanoseconds / worth_waking));
+}
+
 void parallel_for(int threads, Index tasks, const std::function<void(Index, int)>& body) {
   const auto team = static_cast<int>(std::min<Index>(threads, tasks));
   if (team <= 1) {

@@ -10,6 +10,10 @@ namespace moe::cpu {
 /// (OMP_NUM_THREADS, else the number of processors). Throws Error if negative.
 int thread_count(int requested);
 
+/// Likewise for work that takes one thread so long: for 0, only as many as have 25 microseconds of
+/// it each. To wake a thread and wait for it in every stage costs a layer 10 microseconds.
+int thread_count(int requested, double nanoseconds);
+
 /// Runs body(task, worker) once for every task in [0, tasks), on at most `threads` threads;
 /// 0 <= worker < threads is the number of the thread. Tasks start in ascending order, each as soon
 /// as a thread is free, so put the largest first. Returns when all are done.

@@ -83,12 +83,12 @@ SoftLayer unpack(const PreparedSoft& prepared) {
 }
 
 Matrix soft(const PreparedSoft& prepared, const ConstMatrix& x, Trace* trace, int threads) {
-  threads = thread_count(threads);
   prepared.outline.check_input(x);
   const SoftLayer& layer = *prepared.outline;
   const Index T = x.rows();
   const Index m = layer.group == 0 ? T : layer.group;
   const Groups groups{T == 0 ? 0 : T / m, m, layer.phi.rows() / layer.slots, layer.slots};
+  threads = thread_count(threads, prepared.experts, groups.count * layer.phi.rows());
 
   const bool same = layer.normalisation == SoftNormalisation::none;
   const bool mixes_normalised = layer.normalisation == SoftNormalisation::rms;

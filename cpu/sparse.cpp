@@ -32,7 +32,7 @@ SparseLayer unpack(const PreparedSparse& prepared) {
 
 Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace, int threads,
               const Batch& batch) {
-  threads = thread_count(threads);
+  threads = thread_count(threads, layer.experts, x.rows() * layer.router.config.chosen);
   layer.outline.check_input(x);
   const auto E = count(layer.experts);
   const std::optional<Capacity>& capacity = layer.outline->capacity;

@@ -1,6 +1,7 @@
 // Threads: every task once, errors carried out, arithmetic checked.
 #include "cpu/parallel.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cfenv>
 #include <thread>
@@ -46,6 +47,16 @@ TEST(CpuParallel, ThreadCountIsChecked) {
   EXPECT_EQ(cpu::thread_count(3), 3);
   EXPECT_GE(cpu::thread_count(0), 1);
   EXPECT_THROW(cpu::thread_count(-1), Error);
+}
+
+TEST(CpuParallel, LittleWorkWakesFewThreadsUnlessTheyAreAskedFor) {
+  const int all = cpu::thread_count(0);
+  EXPECT_EQ(cpu::thread_count(0, 0.0), 1);
+  EXPECT_EQ(cpu::thread_count(0, 24'000.0), 1);
+  EXPECT_EQ(cpu::thread_count(0, 51'000.0), std::min(all, 2));
+  EXPECT_EQ(cpu::thread_count(0, 1e9), all);
+  EXPECT_EQ(cpu::thread_count(3, 0.0), 3);
+  EXPECT_THROW(cpu::thread_count(-1, 1e9), Error);
 }
 
 TEST(CpuParallel, TierRunsHere) {
