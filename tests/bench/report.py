@@ -1,4 +1,4 @@
-"""report.py FOLDER JSON...: writes FOLDER/cpu.md, the tables, and FOLDER/*.svg, the plots, from what exactmoe_bench wrote
+"""report.py FOLDER JSON...: writes FOLDER/cpu.md, the tables that docs/benchmarks.md includes, and FOLDER/*.svg, the plots, from what exactmoe_bench wrote
 (--benchmark_out). Several files are one measurement in parts; of a row that is in two, the later counts. Needs matplotlib for the plots;
 --tables leaves them out."""
 import json
@@ -137,18 +137,19 @@ def layer_section(rows):
     return "\n".join(text)
 
 
-def behind_section(rows):
-    """Where ours is not the fastest of those that compute in binary32."""
+def behind_section(rows, engine, sixteen):
+    """Where that engine of ours is not the fastest beside peers with weights as wide."""
     lines = []
-    for r in rows.where(engine="ours-f32").timed():
+    for r in rows.where(engine=engine).timed():
         peer = best(p for p in rows.where(shape=r.shape, route=r.route, T=r.T, threads=r.threads).timed()
-                    if not p.ours and not p.sixteen)
+                    if not p.ours and p.sixteen == sixteen)
         if peer is not None and peer.tokens_per_second > r.tokens_per_second:
             lines.append([f"{r.shape}, {r.route}, T = {r.T}, {threads_text(r.threads)}", peer.engine,
                           f"{r.tokens_per_second / peer.tokens_per_second:.2f}x", percent(r.share_of_ceiling), percent(peer.share_of_ceiling)])
+    width = "16-bit" if sixteen else "binary32"
     if not lines:
-        return "Ours in binary32 is ahead of every binary32 peer in every cell.\n"
-    return table(["cell", "ahead of ours-f32", "ours to it", "our share", "its share"], lines)
+        return f"{engine} is ahead of every {width} peer in every cell.\n"
+    return table([f"cell, {width} peers", f"ahead of {engine}", "ours to it", "our share", "its share"], sorted(lines))
 
 
 def place(row, key):
@@ -210,13 +211,14 @@ def libraries(rows):
 
 def page(context, rows):
     layers = rows.where(group="layer")
-    parts = [f"# Speed of the cpu tier {{#results_cpu}}\n\n{context.get('processor', 'unknown processor')}, {context['date'][:10]}; "
-             f"written by `{COMMAND}`{PARTS if context['parts'] > 1 else ''}.\n\n{INTRODUCTION}\n{libraries(rows)}\n"]
+    parts = [f"Measured on {context.get('processor', 'unknown processor')}, {context['date'][:10]}; "
+             f"written by `{COMMAND}`{PARTS if context['parts'] > 1 else ''}.\n\n{libraries(rows)}\n"]
     if layers.rows:
         plot = "![share of the ceiling over T](share_of_ceiling.svg)\n\n"
         parts.append("## Engines and peers\n\n" + plot + layer_section(layers))
         if any(not r.ours for r in layers.timed()):
-            parts.append("## Where a binary32 peer is ahead\n\n" + behind_section(layers))
+            parts.append("## Where a peer is ahead\n\n" + behind_section(layers, "ours-f32", sixteen=False))
+            parts.append(behind_section(layers, "ours-bf16", sixteen=True))
     if rows.where(group="variants").rows:
         first = rows.where(group="variants").rows[0]
         parts.append(f"## Variants at equal active operations\n\nD 1024, F 704, four networks a token, T = {first.T}, "
@@ -232,12 +234,6 @@ def page(context, rows):
 
 
 PARTS = " (measured in parts, `--shapes=a` and so on, and put together by `tests/bench/report.py`)"
-INTRODUCTION = """One SwiGLU top-k layer. Every engine is checked before it is timed: ours against the reference, bit for bit; a peer against binary64.
-Engines take turns in one run, with the ceilings (multiply-adds in registers, reading memory) measured between the turns; a share is the
-larger of the two, of medians. One thread is timed by CPU time, several by wall time at real-time priority. Weights come from memory: up to 16
-tokens, sixteen batches take turns. Ours computes its own routing; peers are handed theirs. 16-bit peers compute in bf16 too, which is another
-arithmetic (two products a lane): their share of the binary32 peak may exceed 100 %.
-"""
 VARIANTS = """Dense holds four networks and visits all of them, the others hold 32. Expert choice and capacity have 32 places an expert; capacity
 counts dropped tokens as computed. Soft also mixes: its logits, slots and combination are work that the GFLOP/s here leave out."""
 ROUTER = """Logits, scores, keys, the K best and their weights, on all threads; the bits are checked first. The weights of a router fit a cache,

@@ -28,12 +28,13 @@ with tempfile.TemporaryDirectory() as folder:
             "| ours-f32 to the best f32 peer | 2.00x eigen-products | 0.80x eigen-products |",
             "| ours-bf16 to the best 16-bit peer | 1.50x torch-eager-bf16 |  |",
             "onednn-packed (not built: libdnnl-dev was not here)",
-            "## Where a binary32 peer is ahead",
+            "## Where a peer is ahead",
             "| t, uniform, T = 16, 1 thread | eigen-products | 0.80x | 80 % | 90 % |",
             "| soft | 300 |",
             "| qwen3_next | D 2048, E 512, K 10 | 1 | 1 000 | 40 % | 1 250 | 20 % |",
             "| t, bf16 | 0.50 | 1.50 | 2.00 | 1.010x | 1.020x | 1.250x |",
             "| 4 | 40 (66 %) | 60 |",
+            "ours-bf16 is ahead of every 16-bit peer in every cell.",
             "| 8 | 1 | 40 (66 %) | 60 |",
     ):
         expect(text in page, f"not in the page: {text}")
