@@ -116,13 +116,18 @@ void pack(std::vector<Run>& runs, int threads) {
   constexpr Index together = 8;
   std::vector<Tile> tasks;
   Index scaled_size = 0;
+  Index values = 0;
   for (Run& run : runs) {
+    values += run.job->rows * run.job->ffn->width;
     const Index count = run.rows.tiles().count();
     for (Index t = 0; t < count; t += together)
       tasks.push_back({&run, t, std::min(count, t + together)});
     if (run.job->input_scale != nullptr)
       scaled_size = std::max(scaled_size, run.job->ffn->width * tile_height());
   }
+  // One thread copies so few in less time than two take to meet.
+  constexpr Index few = Index{1} << 14;
+  if (values <= few) threads = 1;
   Buffer scaled(scaled_size * threads);
   parallel_for(threads, static_cast<Index>(tasks.size()), [&](Index i, int worker) {
     const Tile& task = tasks[static_cast<std::size_t>(i)];
