@@ -45,9 +45,27 @@ constexpr std::array kChecked{
     Checked{"latent", "sparse, in a latent space or with experts that compute nothing", has_latent, 237, 237, 61},
 };
 
+// The reasons are those of docs/tiers.md.
+constexpr std::array kAlone{
+    CheckedAlone{"losses", "what training adds: balance, z, importance and load, the bias that follows it", 7784,
+                 "sums over a router's scores once a training step: T x E numbers, nothing to be gained"},
+    CheckedAlone{"health", "what to watch: entropy, load, drops, dead and alike experts", 8520,
+                 "sums over a router's scores once a training step: T x E numbers, nothing to be gained"},
+    CheckedAlone{"mixture_tree", "a tree of gates with linear experts, fitted by EM", 6780,
+                 "a model of 1994 of linear experts: for reading and for experiments, never in a hurry"},
+};
+
 }  // namespace
 
 std::span<const Checked> checked() { return kChecked; }
+
+std::span<const CheckedAlone> checked_alone() { return kAlone; }
+
+int oracle_values(std::string_view name) {
+  for (const CheckedAlone& row : kAlone)
+    if (row.name == name) return row.values;
+  return 0;
+}
 
 int cases(const Checked& row, std::string_view tier) {
   if (tier == "cpu") return row.cpu;

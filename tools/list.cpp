@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <span>
 
 #include "check/checked.h"
 #include "check/preset_words.h"
@@ -14,22 +15,64 @@
 namespace moe::tools {
 namespace {
 
-// How a tier stands with a row: compared here, or what is missing for that.
+// How a tier stands with a row: compared here, or why not. In brackets: what is compared where the tier runs.
 std::string standing(const check::Checked& row, const check::Tier& tier) {
   if (tier.name == "reference") return paint(Ink::dim, "the definition");
-  const std::string count = std::to_string(check::cases(row, tier.name)) + " cases";
-  return tier.skipped.empty() ? mark(true) + " " + count : paint(Ink::warn, "wants a GPU: " + count);
+  const std::string count = std::to_string(check::cases(row, tier.name));
+  return tier.skipped.empty() ? mark(true) + " " + count + " cases" : paint(Ink::warn, tier.skipped + " (" + count + ")");
+}
+
+std::string standing(const check::CheckedAlone& row, const check::Tier& tier) {
+  if (tier.name == "reference") return mark(true) + " " + std::to_string(row.values) + " values";
+  return paint(Ink::dim, "the reference's alone");
+}
+
+Json checked_json(const check::Checked& row) {
+  Json tiers = Json::object();
+  for (const check::Tier& t : check::tiers()) {
+    if (t.name == "reference") continue;
+    tiers[t.name] = {{"cases", check::cases(row, t.name)}, {"runs_here", t.skipped.empty()}};
+    if (!t.skipped.empty()) tiers[t.name]["skipped"] = t.skipped;
+  }
+  return tiers;
+}
+
+Json checked_json(const check::CheckedAlone& row) {
+  Json tiers = Json::object();
+  for (const check::Tier& t : check::tiers()) {
+    if (t.name == "reference") tiers[t.name] = {{"oracle_values", row.values}, {"runs_here", true}};
+    else tiers[t.name] = {{"runs_here", false}, {"skipped", fmt::format("the reference's alone: {}", row.why)}};
+  }
+  return tiers;
+}
+
+template <class Row>
+void add_rows(Table& table, std::span<const Row> rows) {
+  for (const Row& row : rows) {
+    std::vector<std::string> cells{std::string(row.name)};
+    for (const check::Tier& t : check::tiers()) cells.push_back(standing(row, t));
+    table.add(cells);
+  }
+}
+
+// What each row is, and why some are the reference's alone.
+std::string legend() {
+  Table table({"name", "what"});
+  for (const check::Checked& row : check::checked()) table.add({std::string(row.name), std::string(row.what)});
+  for (const check::CheckedAlone& row : check::checked_alone()) {
+    table.add({std::string(row.name), std::string(row.what)});
+    table.add({"", paint(Ink::dim, std::string(row.why))});
+  }
+  return table.text();
 }
 
 Json to_json() {
   Json j;
   j["version"] = EXACTMOE_VERSION;
-  for (const check::Checked& row : check::checked()) {
-    Json variant{{"name", row.name}, {"what", row.what}};
-    for (const check::Tier& t : check::tiers())
-      if (t.name != "reference") variant["checked"][t.name] = {{"cases", check::cases(row, t.name)}, {"runs_here", t.skipped.empty()}};
-    j["variants"].push_back(variant);
-  }
+  for (const check::Checked& row : check::checked())
+    j["variants"].push_back({{"name", row.name}, {"what", row.what}, {"checked", checked_json(row)}});
+  for (const check::CheckedAlone& row : check::checked_alone())
+    j["variants"].push_back({{"name", row.name}, {"what", row.what}, {"checked", checked_json(row)}});
   for (const Preset& p : presets()) {
     const LayerSizes& s = p.published;
     const check::PresetWords w = check::words(p);
@@ -55,19 +98,15 @@ Json to_json() {
 std::string heading(const char* text) { return "\n" + paint(Ink::title, text) + "\n"; }
 
 std::string to_text() {
-  std::string s = paint(Ink::title, "variants") +
-                  paint(Ink::dim, "  generated cases that the tests compare with the reference, every stage, bit for bit") + "\n";
+  std::string s = paint(Ink::title, "variants") + "\n" +
+                  paint(Ink::dim, "  cases: generated ones, which the tests compare with the reference, every stage, bit for bit\n"
+                                  "  values: results of the reference, which the tests compare with the equations in binary64") + "\n";
   std::vector<std::string> head{"name"};
   for (const check::Tier& t : check::tiers()) head.push_back(t.name);
-  head.push_back("what");
   Table variants_table(head);
-  for (const check::Checked& row : check::checked()) {
-    std::vector<std::string> cells{std::string(row.name)};
-    for (const check::Tier& t : check::tiers()) cells.push_back(standing(row, t));
-    cells.push_back(std::string(row.what));
-    variants_table.add(cells);
-  }
-  s += variants_table.text();
+  add_rows(variants_table, check::checked());
+  add_rows(variants_table, check::checked_alone());
+  s += variants_table.text() + "\n" + legend();
   s += heading("presets") + paint(Ink::dim, "  the sizes are those of the published model") + "\n";
   Table presets_table({"name", "variant", "E", "K", "D", "F", "scores s", "key", "groups", "weight", "divided by", "scale", "places", "shared", "experts", "besides", "sizes of"});
   for (const Preset& p : presets()) {

@@ -1,6 +1,7 @@
 // What the subcommands that compute print and return.
 #include <cctype>
 #include <set>
+#include <sstream>
 
 #include <cstring>
 
@@ -201,9 +202,52 @@ TEST(Cli, ListNamesWhatThereIs) {
   EXPECT_EQ(j["tiers"][0]["available"], true);
   EXPECT_GE(j["presets"].size(), 10U);
   EXPECT_EQ(j["functions"].size(), 12U);
-  EXPECT_GE(j["variants"].size(), 9U);
-  for (const Json& variant : j["variants"])  // no cell is empty
-    for (const char* tier : {"cpu", "cuda", "cuda-emulated"}) EXPECT_GT(variant["checked"][tier]["cases"], 0) << variant;
+  EXPECT_GE(j["variants"].size(), 12U);
+  std::set<std::string> alone;
+  for (const Json& variant : j["variants"]) {  // no cell is empty
+    const Json& checked = variant["checked"];
+    if (checked.contains("reference")) {
+      alone.insert(variant["name"]);
+      EXPECT_GT(checked["reference"]["oracle_values"], 0) << variant;
+    }
+    for (const Json& tier : j["tiers"]) {
+      const std::string name = tier["name"];
+      if (name == "reference") continue;
+      if (!checked.contains("reference")) {
+        EXPECT_GT(checked[name]["cases"], 0) << variant;
+        EXPECT_EQ(checked[name]["runs_here"], tier["available"]) << variant;
+      }
+      EXPECT_EQ(checked[name]["runs_here"] == true, !checked[name].contains("skipped")) << variant;
+      if (!checked.contains("reference") && tier["available"] == false) {
+        EXPECT_EQ(checked[name]["skipped"], tier["skipped"]);
+      }
+    }
+  }
+  EXPECT_EQ(alone, (std::set<std::string>{"health", "losses", "mixture_tree"}));
+}
+
+TEST(Cli, ListShowsEveryVariantOnEveryTierInWords) {
+  const std::string text = run_moe({"list"}).out;
+  const Json j = run_moe({"list", "--json"}).json();
+  const std::string table = text.substr(0, text.find("presets"));
+  std::istringstream lines(table);
+  std::map<std::string, std::string> row_of;  // the first line of each name is that of the tiers
+  for (std::string line, name; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 130U) << line;
+    std::istringstream(line) >> name;
+    row_of.emplace(name, line);
+  }
+  for (const Json& variant : j["variants"]) {
+    const std::string line = row_of[variant["name"]];
+    for (const auto& [tier, checked] : variant["checked"].items()) {
+      const char* key = checked.contains("oracle_values") ? "oracle_values" : "cases";
+      const std::string cell = checked.contains(key) ? std::to_string(checked[key].get<int>()) : "the reference's alone";
+      EXPECT_NE(line.find(cell), std::string::npos) << tier << ": " << line;
+      if (checked.contains("cases") && checked.contains("skipped")) {
+        EXPECT_NE(line.find(checked["skipped"].get<std::string>()), std::string::npos) << tier << ": " << line;
+      }
+    }
+  }
 }
 
 TEST(Cli, DemoIsEqualAndOk) {
