@@ -15,6 +15,7 @@
 #include "reference/io/trace_file.h"
 #include "reference/numerics/philox.h"
 #include "tools/commands.h"
+#include "tools/health.h"
 #include "tools/report.h"
 
 namespace moe::tools {
@@ -103,10 +104,12 @@ int run(const Request& request) {
       Json entry{{"layer", L}, {"file", request.folder}, {"variant", "sparse"}};
       add_report(entry, report, selection);
       entry["parameters"] = parameters_json(layer, report);
+      entry["health"] = health_json(layer, report.run.runs.front().trace);
       json["layers"].push_back(entry);
     } else {
       if (L == layers.front()) print(fmt::format("{}  {}\n", paint(Ink::title, request.folder), describe(selection)));
       print(fmt::format("\n{}  {}, T {}\n", paint(Ink::title, fmt::format("layer {}", L)), describe(sizes(layer)), capture.input.rows()));
+      print(describe_health(layer, report.run.runs.front().trace));
       print(describe(report, fmt::format("moe model {} --layers {}", quoted(request.folder), L)));
     }
   }

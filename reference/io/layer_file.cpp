@@ -118,7 +118,7 @@ HierarchicalLayer read_hierarchical(LayerInputs& in, const LayerMeta& meta,
   for (const Matrix& weight : in.matrices("router_inner_w", E1, E2, D))
     layer.inner.push_back({meta.router, weight, {}, {}});
   const Index group = in.tokens_of_group();
-  const Index T = group == 0 ? in.axis("x", 2, 0) : group;
+  const Index T = in.tokens_that_compete();
   layer.outer_capacity = meta.capacity;
   layer.outer_capacity->group = group;
   // The inner level shares out the places of a group of experts.

@@ -8,6 +8,11 @@ Index LayerInputs::tokens_of_group() {
   return axis("x", 3, 1);
 }
 
+Index LayerInputs::tokens_that_compete() {
+  const bool grouped = arrays_.at("in.x").shape.size() == 3;
+  return grouped ? axis("x", 3, 1) : axis("x", 2, 0);
+}
+
 Matrix LayerInputs::tokens(Index width) {
   const Array& x = arrays_.at("in.x");
   const bool grouped = x.shape.size() == 3;

@@ -38,7 +38,7 @@ class LayerInputs {
     const auto values = weights(name, {count, rows, columns});
     std::vector<Matrix> result;
     for (Index i = 0; i < count; ++i)
-      result.push_back(Eigen::Map<const Matrix>(
+      result.emplace_back(Eigen::Map<const Matrix>(
           values.data() + i * rows * columns, rows, columns));
     return result;
   }
@@ -52,6 +52,9 @@ class LayerInputs {
   Matrix tokens(Index width);
   /// Tokens of a group: T of [groups,T,D], 0 of [T,D] (one group).
   Index tokens_of_group();
+
+  /// T that share places: of a group, or all of them.
+  Index tokens_that_compete();
 
   float scalar(const std::string& name) { return weights(name, {})[0]; }
 
