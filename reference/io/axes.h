@@ -29,6 +29,9 @@ class AxisView {
   /// is an axis of size 1.
   Matrix matrix(char rows, char columns, Index half = 0) const;
 
+  /// Is it an axis of these?
+  bool has(char axis) const { return strides_.contains(axis); }
+
   /// The vector [axis] at that half.
   Vector vector(char axis, Index half = 0) const;
 

@@ -121,6 +121,19 @@ std::optional<std::string> ConfigReader::find_text(std::string_view key) const {
   return value->get<std::string>();
 }
 
+std::optional<std::vector<std::string>> ConfigReader::find_texts(
+    std::string_view key) const {
+  const Json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_array()) refuse(key, "a list of strings");
+  std::vector<std::string> list;
+  for (const Json& item : *value) {
+    if (!item.is_string()) refuse(key, "a list of strings");
+    list.push_back(item.get<std::string>());
+  }
+  return list;
+}
+
 std::optional<std::vector<Index>> ConfigReader::find_list(
     std::string_view key) const {
   const Json* value = find(key);

@@ -33,6 +33,9 @@ class ConfigReader {
   std::optional<float> find_number(std::string_view key) const;
   std::optional<bool> find_boolean(std::string_view key) const;
   std::optional<std::string> find_text(std::string_view key) const;
+  /// A list of strings.
+  std::optional<std::vector<std::string>> find_texts(
+      std::string_view key) const;
   /// A list of whole numbers from 0.
   std::optional<std::vector<Index>> find_list(std::string_view key) const;
 

@@ -17,14 +17,14 @@ void fill(Ffn& ffn, Part part, const AxisView& view) {
       ffn.gate = view.matrix('F', 'D');
       break;
     case Part::up:
-      ffn.up = view.matrix('F', 'D');
+      ffn.up = view.matrix('F', view.has('L') ? 'L' : 'D');
       break;
     case Part::gate_up:
       ffn.gate = view.matrix('F', 'D', 0);
       ffn.up = view.matrix('F', 'D', 1);
       break;
     case Part::down:
-      ffn.down = view.matrix('D', 'F');
+      ffn.down = view.matrix(view.has('L') ? 'L' : 'D', 'F');
       break;
     case Part::gate_up_bias:
       ffn.gate_bias = view.vector('F', 0);
@@ -43,7 +43,11 @@ bool is_of_expert(Part part) {
 }
 
 bool is_of_shared(Part part) {
-  return part >= Part::shared_gate;
+  return part >= Part::shared_gate && part <= Part::shared_router;
+}
+
+bool is_of_latent(Part part) {
+  return part >= Part::latent_down;
 }
 
 // A whole tensor goes to its place in the layer.
@@ -72,6 +76,12 @@ void fill(SparseLayer& layer, Part part, const AxisView& view) {
     case Part::shared_router:
       shared->gate = view.matrix('1', 'D');
       break;
+    case Part::latent_down:
+      layer.latent->down = view.matrix('L', 'D');
+      break;
+    case Part::latent_up:
+      layer.latent->up = view.matrix('D', 'L');
+      break;
     default:
       throw Error("not a part of a layer");
   }
@@ -83,6 +93,7 @@ void fill(SparseLayer& layer, const TensorReader& reader, Index E) {
   for (const auto& group : reader.block().layout->tensors)
     for (const TensorName& tensor : group) {
       if (is_of_shared(tensor.part) && !layer.shared) continue;
+      if (is_of_latent(tensor.part) && !layer.latent) continue;
       if (tensor.part == Part::selection_bias && !biased) continue;
       if (!is_of_expert(tensor.part)) {
         fill(layer, tensor.part, reader.whole(tensor));
@@ -116,7 +127,9 @@ SparseLayer Model::load_layer(Index layer, NonFinite nonfinite) const {
   const AxisSizes sizes{{'E', info_.sizes.experts},
                         {'D', info_.sizes.width},
                         {'F', info_.sizes.hidden},
-                        {'S', info_.sizes.shared_hidden}};
+                        {'S', info_.sizes.shared_hidden},
+                        {'L', info_.latent == 0 ? info_.sizes.width
+                                                : info_.latent}};
   SparseLayer result;
   result.nonfinite = nonfinite;
   result.router.config = info_.router;
@@ -126,6 +139,7 @@ SparseLayer Model::load_layer(Index layer, NonFinite nonfinite) const {
     result.shared.emplace();
     result.shared->activation = info_.activation;
   }
+  if (info_.latent != 0) result.latent.emplace();
   const TensorReader reader(tensors_, find_block(tensors_, family, layer),
                             sizes, nonfinite);
   fill(result, reader, info_.sizes.experts);

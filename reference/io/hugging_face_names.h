@@ -22,7 +22,9 @@ enum class Part {
   shared_gate,
   shared_up,
   shared_down,
-  shared_router
+  shared_router,
+  latent_down,
+  latent_up
 };
 
 /// How the numbers are coded. mxfp4: NAME_blocks holds bytes of two codes,
@@ -33,7 +35,9 @@ enum class Coding { plain, mxfp4 };
 struct TensorName {
   Part part;
   std::string_view name;  ///< below the block
-  std::string_view axes;  ///< reference/io/axes.h; S: the shared expert's F
+  /// reference/io/axes.h; S: the shared expert's F; L: the width that experts
+  /// see, D unless there is a latent space
+  std::string_view axes;
   Coding coding = Coding::plain;
 };
 
@@ -50,6 +54,9 @@ enum class SharedWidth {
   times_n_shared_experts,  ///< F * n_shared_experts, ERNIE's
                            ///< moe_num_shared_experts
   shared_expert_intermediate_size,
+  /// F * num_shared_expert; none where use_mixed_mlp_moe is false
+  times_num_shared_expert,
+  moe_shared_expert_intermediate_size,  ///< none if n_shared_experts is 0
 };
 
 /// What config.json's norm_topk_prob means.
@@ -64,14 +71,17 @@ enum class RouterKeys {
   ernie,     ///< moe_norm_min, use_bias
   longcat,   ///< routed_scaling_factor, zero_expert_num, zero_expert_type
   hunyuan,   ///< norm_topk_prob, group_limited_greedy, moe_drop_tokens
+  nemotron,  ///< as deepseek; mlp_bias; the scale is 1 unless said
 };
 
 /// Which keys of config.json say which layers have experts.
 enum class LayerKeys {
   common,  ///< first_k_dense_replace, moe_layer_freq, decoder_sparse_step,
-           ///< interleave_moe_layer_step, mlp_only_layers, moe_layers
+           ///< interleave_moe_layer_step, mlp_only_layers, moe_layers,
+           ///< moe_layer_num_skipped
   ernie,   ///< moe_layer_start_index, moe_layer_end_index, moe_layer_interval
   jamba,   ///< expert_layer_period, expert_layer_offset
+  nemotron,  ///< hybrid_override_pattern, layers_block_type
 };
 
 /// One family.

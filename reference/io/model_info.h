@@ -13,6 +13,7 @@ struct ModelInfo {
   std::string preset;      ///< row of reference/presets.h the choices build on
   LayerSizes sizes;        ///< E, D, F, K, shared F
   Index identities = 0;    ///< how many of the E experts compute nothing
+  Index latent = 0;        ///< L, the width experts see; 0: D
   Index layers = 0;        ///< of the whole model
   std::vector<Index> moe_layers;         ///< ascending
   RouterConfig router;                   ///< its choices

@@ -78,6 +78,14 @@ void read_hunyuan(const ConfigReader& config, RouterConfig& router) {
     if (config.find_boolean(key).value_or(false)) config.refuse(key, "false");
 }
 
+void read_nemotron(const ConfigReader& config, Index E, RouterConfig& router) {
+  router.scale = 1;  // its class's, where config.json is silent
+  read_deepseek(config, E, router);
+  router.groups.score = GroupScore::sum_of_top2;
+  if (config.find_boolean("mlp_bias").value_or(false))
+    config.refuse("mlp_bias", "experts without biases, false");
+}
+
 // What the chosen weights are divided by.
 void read_normalisation(const ConfigReader& config, const Family& family,
                         RouterConfig& router) {
@@ -112,6 +120,8 @@ RouterConfig read_router(const ConfigReader& config, const Family& family,
   if (family.router_keys == RouterKeys::ernie) read_ernie(config, router);
   if (family.router_keys == RouterKeys::longcat) read_longcat(config, router);
   if (family.router_keys == RouterKeys::hunyuan) read_hunyuan(config, router);
+  if (family.router_keys == RouterKeys::nemotron)
+    read_nemotron(config, sizes.experts, router);
   if (family.norm_topk != NormTopK::not_a_key)
     read_normalisation(config, family, router);
   read_norm(config, router);
@@ -131,7 +141,7 @@ Activation read_activation(const ConfigReader& config, const Preset& preset) {
     return activation;
   }
   for (const std::string_view key :
-       {"hidden_act", "ffn_config.ffn_act_fn.name"}) {
+       {"hidden_act", "mlp_hidden_act", "ffn_config.ffn_act_fn.name"}) {
     const auto name = config.find_text(key);
     if (!name) continue;
     if (*name == "silu" || *name == "swish")
@@ -142,8 +152,10 @@ Activation read_activation(const ConfigReader& config, const Preset& preset) {
       activation.function = Nonlinearity::gelu_tanh;
     else if (*name == "relu")
       activation.function = Nonlinearity::relu;
+    else if (*name == "relu2")
+      activation.function = Nonlinearity::relu_squared;
     else
-      config.refuse(key, "silu, gelu, gelu_pytorch_tanh or relu");
+      config.refuse(key, "silu, gelu, gelu_pytorch_tanh, relu or relu2");
   }
   return activation;
 }

@@ -13,7 +13,8 @@ namespace moe::io {
 RouterConfig read_router(const ConfigReader& config, const Family& family,
                          const Preset& preset, const LayerSizes& sizes);
 
-/// Keys: hidden_act, ffn_config.ffn_act_fn.name, swiglu_limit, swiglu_alpha.
+/// Keys: hidden_act, mlp_hidden_act, ffn_config.ffn_act_fn.name, swiglu_limit,
+/// swiglu_alpha.
 Activation read_activation(const ConfigReader& config, const Preset& preset);
 
 }  // namespace moe::io

@@ -156,6 +156,46 @@ TEST(Config, HunyuanChoices) {
   refused(R"(tokens":false)", R"(tokens":true)", "moe_drop_tokens");
 }
 
+TEST(Config, HunyuansOwnClass) {
+  const ModelInfo info = info_of(kHunyuanOwn);
+  EXPECT_EQ(info.sizes.hidden, 2);
+  EXPECT_EQ(info.sizes.shared_hidden, 4);
+  EXPECT_EQ(info.moe_layers, (std::vector<Index>{1}));
+  EXPECT_EQ(info.router.normalisation, Normalisation::max_sum);
+  EXPECT_EQ(info_of(changed(kHunyuanOwn, R"("use_mixed_mlp_moe":true)", R"("use_mixed_mlp_moe":false)")).shared, SharedKind::none);
+  EXPECT_EQ(info_of(changed(kHunyuanOwn, R"("moe_intermediate_size":[$F,$F])", R"("moe_intermediate_size":null)")).sizes.hidden, 77);
+  expect_error([] { info_of(changed(kHunyuanOwn, "[$F,$F]", "[3,2]")); }, {"config.json", "moe_intermediate_size", "every layer"});
+  expect_error([] { info_of(changed(kHunyuanOwn, R"("num_experts":3)", R"("num_experts":[3,1])")); }, {"config.json", "num_experts"});
+}
+
+TEST(Config, NemotronChoices) {
+  const ModelInfo info = info_of(kNemotron);
+  EXPECT_EQ(info.moe_layers, (std::vector<Index>{1, 3}));
+  EXPECT_EQ(info.layers, 4);
+  EXPECT_EQ(info.latent, 0);
+  EXPECT_EQ(info.sizes.shared_hidden, 4);
+  EXPECT_EQ(info.activation.function, Nonlinearity::relu_squared);
+  EXPECT_FALSE(info.activation.gated);
+  EXPECT_EQ(info.router.score, Score::sigmoid);
+  EXPECT_EQ(info.router.key, SelectionKey::score_plus_bias);
+  EXPECT_EQ(info.router.scale, 2.5F);
+  EXPECT_EQ(info.router.epsilon, 1e-20F);
+  const auto with = [](const char* from, const char* to) { return info_of(changed(kNemotron, from, to)); };
+  EXPECT_EQ(with(R"("routed_scaling_factor":2.5,)", "").router.scale, 1.0F);  // its class's default
+  EXPECT_EQ(with(R"("mlp_hidden_act":"relu2")", R"("mlp_hidden_act":"silu")").activation.function, Nonlinearity::silu);
+  EXPECT_EQ(with(R"("mlp_bias":false)", R"("moe_latent_size":3)").latent, 3);
+  EXPECT_EQ(with(R"("n_shared_experts":1)", R"("n_shared_experts":0)").shared, SharedKind::none);
+  const char* words = R"("layers_block_type":["moe","mamba","moe"])";
+  EXPECT_EQ(with(R"("hybrid_override_pattern":"ME*E")", words).moe_layers, (std::vector<Index>{0, 2}));
+  const auto refused = [](const char* from, const char* to, std::vector<std::string> parts) {
+    expect_error([&] { info_of(changed(kNemotron, from, to)); }, parts);
+  };
+  refused(R"("mlp_bias":false)", R"("mlp_bias":true)", {"config.json", "mlp_bias"});
+  refused(R"(,"hybrid_override_pattern":"ME*E")", "", {"config.json", "hybrid_override_pattern", "nothing"});
+  refused(R"("ME*E")", R"("MM*M")", {"config.json", "a layer with experts"});
+  refused(R"("hybrid_override_pattern":"ME*E")", R"("layers_block_type":["moe",1])", {"layers_block_type", "strings"});
+}
+
 TEST(Config, RefusesByFileAndKey) {
   const auto refused = [](const std::string& config, std::vector<std::string> parts) {
     parts.push_back("config.json");

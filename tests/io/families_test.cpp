@@ -6,15 +6,6 @@
 namespace moe::io {
 namespace {
 
-void expect_matrix(const Matrix& m, Role role, Index e, Index rows, Index columns) {
-  ASSERT_EQ(m.rows(), rows) << role;
-  ASSERT_EQ(m.cols(), columns) << role;
-  for (Index r = 0; r < rows; ++r)
-    for (Index c = 0; c < columns; ++c)
-      ASSERT_EQ(m(r, c), number(role, e, r, c))
-          << "role " << role << " expert " << e << " [" << r << "," << c << "]";
-}
-
 void expect_experts(const SparseLayer& layer, Index F, bool biases) {
   expect_matrix(layer.router.weight, router, 0, E, D);
   ASSERT_EQ(layer.experts.ffn.size(), std::size_t(E));
@@ -284,6 +275,13 @@ const std::vector<Way> kWays = {
        d.add_shared("shared_mlp", F);
      },
      0, -1, false},
+    {"hunyuan", kHunyuanOwn, "model.layers.1.mlp.",
+     [](Draft& d, Index F) {
+       d.add_router("gate.wg.weight");
+       proj(d);
+       d.add_shared("shared_mlp", 2 * F);
+     },
+     1, -2, false},
 };
 
 class Families : public ::testing::TestWithParam<Way> {};

@@ -148,6 +148,15 @@ class Draft {
   Index F_;
 };
 
+inline void expect_matrix(const Matrix& m, Role role, Index e, Index rows, Index columns) {
+  ASSERT_EQ(m.rows(), rows) << role;
+  ASSERT_EQ(m.cols(), columns) << role;
+  for (Index r = 0; r < rows; ++r)
+    for (Index c = 0; c < columns; ++c)
+      ASSERT_EQ(m(r, c), number(role, e, r, c))
+          << "role " << role << " expert " << e << " [" << r << "," << c << "]";
+}
+
 inline void write_model(const Folder& folder, const std::string& config,
                  const std::vector<Tensor>& tensors) {
   write_bytes(folder.path("config.json"), config);
@@ -155,8 +164,8 @@ inline void write_model(const Folder& folder, const std::string& config,
 }
 
 inline std::string with_f(std::string text, Index F) {
-  const std::size_t at = text.find("$F");
-  return at == std::string::npos ? text : text.replace(at, 2, std::to_string(F));
+  for (std::size_t at = text.find("$F"); at != std::string::npos; at = text.find("$F")) text.replace(at, 2, std::to_string(F));
+  return text;
 }
 
 inline constexpr const char* kMixtral =
@@ -243,6 +252,15 @@ inline constexpr const char* kLongCat =
 inline constexpr const char* kHunyuan =
     R"({"model_type":"hunyuan_v1_moe","hidden_size":5,"intermediate_size":$F,"num_experts":3,"moe_topk":[2,2],
         "num_hidden_layers":2,"norm_topk_prob":true,"moe_drop_tokens":false})";
+inline constexpr const char* kHunyuanOwn =
+    R"({"model_type":"hunyuan","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":[$F,$F],"num_experts":3,
+        "moe_topk":[2,2],"num_shared_expert":[2,2],"use_mixed_mlp_moe":true,"moe_layer_num_skipped":1,
+        "num_hidden_layers":2,"norm_topk_prob":true,"moe_drop_tokens":false,"group_limited_greedy":false})";
+inline constexpr const char* kNemotron =
+    R"({"model_type":"nemotron_h","hidden_size":5,"intermediate_size":77,"moe_intermediate_size":$F,
+        "n_routed_experts":3,"num_experts_per_tok":2,"n_shared_experts":1,"moe_shared_expert_intermediate_size":4,
+        "n_group":1,"topk_group":1,"routed_scaling_factor":2.5,"norm_topk_prob":true,"mlp_hidden_act":"relu2",
+        "mlp_bias":false,"num_hidden_layers":4,"hybrid_override_pattern":"ME*E"})";
 
 // One text in place of another, which must be there.
 inline std::string changed(std::string config, const std::string& from, const std::string& to) {
