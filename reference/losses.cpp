@@ -112,6 +112,7 @@ float balance_loss(const Balance& balance, const ConstMatrix& scores,
   const Matrix p =
       balance.normalised_scores ? normalised_scores(scores) : Matrix(scores);
   const Index length = sequence == 0 ? T : sequence;
+  const Index sequences = T / length;
   float sum = 0;
   for (Index t = 0; t < T; t += length) {
     const IntMatrix chosen = selected.middleRows(t, length);
@@ -120,7 +121,7 @@ float balance_loss(const Balance& balance, const ConstMatrix& scores,
     const Vector P = mean_scores(p.middleRows(t, length), length);
     sum = sum + balance_sum(f, P);
   }
-  return alpha * (sum / static_cast<float>(T / length));
+  return alpha * (sum / static_cast<float>(sequences));
 }
 
 IntMatrix best_experts(const ConstMatrix& scores, Index K) {

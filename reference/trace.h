@@ -12,10 +12,17 @@
 //   combined   [T,D]  weighted sum, back in token order
 //   shared     [T,D]  output of the shared experts, where there are any
 //   output     [T,D]  combined + shared
+//   more, where a layer has what they show:
+//   noisy_logits  [T,E]  follows logits: with the noise of training
+//   kept_weights  [T,K]  follows positions: 0 where a choice found no place
+//   latent        [T,L]  before dispatched: the tokens as experts see them
+//   expanded      [T,D]  follows combined, which is [T,L] then: back in D
+//   inner_selected, inner_weights                  two levels: hierarchical.h
+//   slot_selected, slot_weights, slot_positions    two levels: hierarchical.h
+//   inner_logits, inner_scores                     the tree: mixture_tree.h
 //
-// With a capacity, kept_weights [T,K] follows positions: 0 where a choice
-// found no place. In the other variants some stages have other shapes
-// (expert_choice.h, soft.h), and two levels have more (hierarchical.h).
+// In the other variants some stages have other shapes (expert_choice.h,
+// soft.h).
 #pragma once
 #include <cstdint>
 #include <span>

@@ -127,6 +127,18 @@ Activation read_act(Meta& meta) {
   return act;
 }
 
+// A shared expert, where the kind may have one.
+void read_shared(Meta& meta, LayerMeta& result) {
+  constexpr SharedKind kinds[] = {SharedKind::none, SharedKind::plain,
+                                  SharedKind::sigmoid_gated};
+  result.shared =
+      kinds[meta.word("shared", {"none", "plain", "sigmoid_gated"}, 0)];
+  const bool may = result.kind != "soft" &&
+                   result.kind != "hierarchical_top2_capacity";
+  if (result.shared != SharedKind::none && !may)
+    meta.refuse("shared", "none for kind " + result.kind);
+}
+
 }  // namespace
 
 LayerMeta read_layer_meta(const ArrayTable& arrays) {
@@ -160,12 +172,7 @@ LayerMeta read_layer_meta(const ArrayTable& arrays) {
     default:
       read_top2(meta, result);
   }
-  constexpr SharedKind kinds[] = {SharedKind::none, SharedKind::plain,
-                                  SharedKind::sigmoid_gated};
-  result.shared =
-      kinds[meta.word("shared", {"none", "plain", "sigmoid_gated"}, 0)];
-  if (result.shared != SharedKind::none && (kind == 4 || kind == 5))
-    meta.refuse("shared", "none for kind " + result.kind);
+  read_shared(meta, result);
   if (kind == 0)
     for (const char* key : {"capacity", "bpr", "normalize_before_dropping"})
       if (meta.find(key) != nullptr) meta.refuse(key, "none for kind topk");

@@ -113,7 +113,8 @@ std::vector<Entry> parse_header(const Json& header, std::size_t data_bytes,
 
 }  // namespace
 
-ArrayTable parse_safetensors(Bytes bytes, std::shared_ptr<const void> owner,
+ArrayTable parse_safetensors(Bytes bytes,
+                             const std::shared_ptr<const void>& owner,
                              const std::string& file) {
   const std::string_view text = header_text(bytes, file);
   const Json header = parse_json(text, file);

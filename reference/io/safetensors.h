@@ -25,7 +25,8 @@ inline constexpr std::size_t kLongestHeader = 100'000'000;
 ArrayTable read_safetensors(const std::string& path);
 
 /// The same from memory that `owner` keeps alive; `file` is for messages.
-ArrayTable parse_safetensors(Bytes bytes, std::shared_ptr<const void> owner,
+ArrayTable parse_safetensors(Bytes bytes,
+                             const std::shared_ptr<const void>& owner,
                              const std::string& file);
 
 }  // namespace moe::io
