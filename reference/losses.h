@@ -188,4 +188,9 @@ Vector bias_update(const Vector& bias, const Counts& n, float u,
 Vector longcat_bias_update(const LongCat& sizes, const Vector& bias,
                            const Counts& n, Index tokens, float mu);
 
+/// Megatron's quantile balancing, scores s [T,E]: -b_e becomes the (m+1)-th
+/// largest over t of s_te - a_t, m = K T / E and a_t the (K+1)-th largest of
+/// s_te + b_e. Error where E does not divide K T, or K is not below E.
+Vector quantile_bias(const Vector& bias, const ConstMatrix& s, Index K);
+
 }  // namespace moe::reference

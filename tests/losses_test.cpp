@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "reference/error.h"
 #include "reference/losses_diversity.h"
+#include "reference/numerics/philox.h"
 #include "reference/router.h"
 #include "tests/support/small_matrices.h"
 
@@ -226,6 +228,48 @@ TEST(Losses, BiasFollowsTheLoad) {
   EXPECT_EQ(bias_update(bias, n, .25F, BiasRule::proportional), vector({-.5F, 1, .25F, -.75F}));
   // A mean of 4/3: the sign is that of exact integers.
   EXPECT_EQ(bias_update(Vector::Zero(3), {1, 1, 2}, 1, BiasRule::sign), vector({1, 1, -1}));
+}
+
+// Four tokens, two experts, K = 1: each is to have m = 2. Everybody prefers expert 0 by 7/8, 6/8, 3/8, 1/8, and
+// a_t is the other score. Margins of expert 0: these; its third is 3/8. Of expert 1: 0. Then tokens 0 and 1 stay
+// with 0, token 3 goes, and token 2 stands where the quantile is: equal keys, so the lower index. A further step
+// has a = 1/8, 1/8, 1/8, -1/8 and finds the same bias.
+TEST(Losses, QuantileBiasSplitsTheTokens) {
+  const Matrix s = matrix({{1, .125F}, {.875F, .125F}, {.5F, .125F}, {.25F, .125F}});
+  const Vector next = quantile_bias(vector({0, 0}), s, 1);
+  EXPECT_EQ(next, vector({-.375F, 0}));
+  std::vector<Index> chosen;
+  for (Index t = 0; t < 4; t++) chosen.push_back(top_k({s(t, 0) + next[0], s(t, 1) + next[1]}, 1)[0]);
+  EXPECT_EQ(chosen, (std::vector<Index>{0, 0, 0, 1}));
+  EXPECT_EQ(quantile_bias(next, s, 1), vector({-.375F, 0}));
+  EXPECT_EQ(quantile_bias(vector({1, 2}), Matrix(0, 2), 1), vector({1, 2}));
+  EXPECT_THROW(quantile_bias(vector({0, 0}), s, 2), Error);
+  EXPECT_THROW(quantile_bias(vector({0, 0}), s.topRows(3), 1), Error);
+  EXPECT_THROW(quantile_bias(vector({0, 0, 0}), s, 1), Error);
+}
+
+// Scores that favour the later experts: without a bias one has more than twice its m tokens, after twenty steps all
+// are within a quarter of it.
+TEST(Losses, QuantileBiasBalances) {
+  const Index T = 240, E = 8, K = 2;
+  Matrix s(T, E);
+  for (Index t = 0; t < T; t++)
+    for (Index e = 0; e < E; e++)
+      s(t, e) = numerics::random_uniform({.seed = 7}, static_cast<std::uint64_t>(t * E + e)) + static_cast<float>(e) * 0.1F;
+  const auto loads = [&](const Vector& bias) {
+    std::vector<Index> n(std::size_t(E), 0);
+    for (Index t = 0; t < T; t++) {
+      std::vector<float> keys;
+      for (Index e = 0; e < E; e++) keys.push_back(s(t, e) + bias[e]);
+      for (const Index e : top_k(keys, K)) n[std::size_t(e)]++;
+    }
+    return n;
+  };
+  Vector bias = Vector::Zero(E);
+  EXPECT_GT(std::ranges::max(loads(bias)), 2 * K * T / E);
+  for (int step = 0; step < 20; step++) bias = quantile_bias(bias, s, K);
+  EXPECT_LT(std::ranges::max(loads(bias)), K * T / E * 5 / 4);
+  EXPECT_GT(std::ranges::min(loads(bias)), K * T / E * 3 / 4);
 }
 
 // u = (z - threshold)/std: of the literal's decimal inputs each is off by one rounding, and so is
