@@ -85,7 +85,7 @@ void expect_bounded(const SparseLayer& layer) {
   const Router& router = layer.router;
   if (layer.capacity || router.config.later != LaterSlots::all)
     throw Error("bound: expected a layer whose every slot is used, found one that drops some");
-  const bool ranked = router.config.choice == Choice::top_k && router.input_gain.size() == 0 &&
+  const bool ranked = (router.config.choice == Choice::top_k || router.config.choice == Choice::near_tie) && router.input_gain.size() == 0 &&
                       router.expert_scale.size() == 0;
   const bool added = !layer.shared || layer.shared->join == SharedJoin::added;
   if (!ranked || !added || layer.latent || layer.residual || layer.experts.identities != 0)

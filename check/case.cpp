@@ -17,8 +17,8 @@ namespace moe::check {
 namespace {
 
 constexpr std::string_view kKeys =
-    "variant preset T D F E K shared groups kept C batch cap S inner priority later training seed gen "
-    "route";
+    "variant preset T D F E K shared groups kept C batch cap S inner priority later threshold training "
+    "seed gen route";
 constexpr Index kMostOfAxis = std::numeric_limits<std::int32_t>::max();
 
 // A word of the line as messages show it: printable, not endless.
@@ -38,6 +38,17 @@ bool read_whole(std::string_view text, int base, Integer& value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value, base);
   return error == std::errc() && stop == end;
+}
+
+constexpr float kMostOfThreshold = 1e6F;
+
+float read_threshold(std::string_view value) {
+  float threshold = -1;
+  const char* end = value.data() + value.size();
+  const auto [stop, error] = std::from_chars(value.data(), end, threshold);
+  const bool fits = threshold >= 0 && threshold <= kMostOfThreshold;
+  if (error != std::errc() || stop != end || !fits) fail("threshold", value, fmt::format("a number from 0 to {}", kMostOfThreshold));
+  return threshold;
 }
 
 Index read_axis(std::string_view key, std::string_view value, Index least) {
@@ -130,6 +141,8 @@ bool set(Case& c, std::string_view key, std::string_view value) {
     c.priority = static_cast<Priority>(read_word(key, value, kPriorities));
   } else if (key == "later") {
     c.later = static_cast<LaterSlots>(read_word(key, value, kLaterSlots));
+  } else if (key == "threshold") {
+    c.threshold = read_threshold(value);
   } else if (key == "training") {
     if (value != "0" && value != "1") fail(key, value, "0 or 1");
     c.training = value == "1";
@@ -179,6 +192,27 @@ bool is_balanced(const Case& c) {
   return c.variant == "sparse" && preset(c.preset).router.choice == Choice::balanced;
 }
 
+// The rule of the slots after the first: the case's, or else the preset's.
+LaterSlots later_slots(const Case& c) {
+  const Preset& row = preset(c.preset);
+  if ((c.variant != "sparse" && c.variant != "hierarchical") || row.unscored) return LaterSlots::all;
+  return c.later == LaterSlots::all ? row.router.later : c.later;
+}
+
+// That a threshold is a number which the rule can use.
+void check_threshold(const Case& c) {
+  if (!c.threshold) return;
+  const LaterSlots later = later_slots(c);
+  const bool positive = later == LaterSlots::random;
+  if (later == LaterSlots::all || later == LaterSlots::none)
+    throw Error(fmt::format("case: threshold={} means nothing to variant={} preset={} later={}, expected it where later slots have a "
+                            "threshold: above_threshold, until_mass, random",
+                            *c.threshold, c.variant, c.preset, kLaterSlots[static_cast<std::size_t>(later)]));
+  if (!(*c.threshold >= 0) || !(*c.threshold <= kMostOfThreshold) || (positive && *c.threshold == 0))
+    throw Error(fmt::format("case: threshold={} with later={}, expected {} to {}", *c.threshold, kLaterSlots[static_cast<std::size_t>(later)],
+                            positive ? "more than 0, up" : "a number from 0", kMostOfThreshold));
+}
+
 // What the case says and its variant would not read.
 void refuse_unread(const Case& c) {
   const auto refuse = [&c](const char* key, const char* reader) {
@@ -212,6 +246,7 @@ std::string Case::text() const {
     line += fmt::format(" priority={}", kPriorities[static_cast<std::size_t>(*priority)]);
   if (later != LaterSlots::all)
     line += fmt::format(" later={}", kLaterSlots[static_cast<std::size_t>(later)]);
+  if (threshold) line += fmt::format(" threshold={}", *threshold);
   if (training) line += " training=1";
   return line + fmt::format(" seed={:#x} gen={} route={}", seed, name_of(family), name_of(route));
 }
@@ -241,6 +276,7 @@ Case parse_case(std::string_view line) {
 
 void validate(const Case& c) {
   refuse_unread(c);
+  check_threshold(c);
   if (c.T < 0 || c.D < 1 || c.F < 1 || c.E < 1 || c.K < 1 || c.shared < 0)
     throw Error(fmt::format("case: T={} D={} F={} E={} K={}, expected T >= 0, others >= 1", c.T,
                             c.D, c.F, c.E, c.K));

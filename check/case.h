@@ -60,7 +60,10 @@ struct Case {
   Index inner = 0;   ///< experts per group (hierarchical), a divisor of E; 0: the largest up to the square root of E
   std::optional<Priority> priority;  ///< who takes a place first, where there is a limit; none: the preset's
   LaterSlots later = LaterSlots::all;    ///< which slots after the first are used; all: the preset's
-  bool training = false;                 ///< the noise of training, the balance of BASE
+  /// of the later slots that have one, 0 to 1e6, above 0 where they are random; none: the preset's if its rule is the same, else 1/4,
+  /// and 1/2 of random
+  std::optional<float> threshold;
+  bool training = false;  ///< the noise of training, the balance of BASE, the draw of SparseMixer
   std::uint64_t seed = 1;          ///< of all numbers
   Family family = Family::normal;  ///< `gen=` in the line
   Route route;                     ///< `route=` in the line

@@ -10,8 +10,13 @@ namespace {
 // Another stream of numbers for a second router of the same case.
 constexpr std::uint64_t kOuterSeed = 0x9e3779b97f4a7c15u;
 
-// Parts of the scores' sum after which later=until_mass stops; the threshold of above_threshold.
-constexpr float kLaterThreshold = 0.25F;
+// The threshold of the case's rule for later slots.
+float later_threshold(const Case& c) {
+  const RouterConfig& row = preset(c.preset).router;
+  if (c.threshold) return *c.threshold;
+  if (c.later == LaterSlots::all || c.later == row.later) return row.later_threshold;
+  return c.later == LaterSlots::random ? 0.5F : 0.25F;
+}
 
 // How many of the case's experts compute nothing: the preset's share.
 Index identities(const Case& c) {
@@ -65,12 +70,8 @@ Router make_router(const Case& c, const CaseValues& values) {
   router.config = row.router;
   router.config.chosen = c.K;
   router.config.groups = group_limit(c);
-  if (c.later != LaterSlots::all) {
-    router.config.later = c.later;
-    router.config.later_threshold = kLaterThreshold;
-  }
-  const bool later_random = router.config.later == LaterSlots::random;
-  if (later_random && row.router.later != LaterSlots::random) router.config.later_threshold = 0.5F;
+  if (c.later != LaterSlots::all) router.config.later = c.later;
+  router.config.later_threshold = later_threshold(c);
   if (row.router.choice == Choice::table) router.table = values.table();
   if (row.unscored) {
     router.weight.resize(0, c.D);
@@ -93,6 +94,7 @@ Router make_plain_router(const Case& c, const CaseValues& values) {
   Router router = make_router(c, values);
   RouterConfig& config = router.config;
   config.choice = Choice::top_k;
+  if (config.noise_kind == Noise::layer_jitter) config.noise_kind = Noise::input_jitter;
   if (config.raw_weight == RawWeight::one) config.raw_weight = RawWeight::score;
   if (router.unscored != 0) router.weight = values.router();
   router.unscored = 0;

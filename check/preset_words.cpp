@@ -21,6 +21,7 @@ std::string key(const RouterConfig& r) {
     case Choice::table: return "token id";
     case Choice::random: return "lot";
     case Choice::balanced: return "s, evenly in training";
+    case Choice::near_tie: return "s, near ties by lot in training";
   }
   return "?";
 }
@@ -147,17 +148,19 @@ std::string_view noise(const RouterConfig& r) {
     case Noise::gaussian: return "noise / E";
     case Noise::learned_gaussian: return "learned noise";
     case Noise::input_jitter: return "jitter of the router's input";
+    case Noise::layer_jitter: return "jitter of the layer's input";
   }
   return "?";
 }
 
-std::string_view later(const RouterConfig& r) {
+std::string later(const RouterConfig& r) {
+  const float threshold = r.later_threshold;
   switch (r.later) {
     case LaterSlots::all: return "";
     case LaterSlots::none: return "first slot only";
-    case LaterSlots::above_threshold: return "later slots above a threshold";
-    case LaterSlots::until_mass: return "later slots until a mass";
-    case LaterSlots::random: return "later slots by chance, w / ";
+    case LaterSlots::above_threshold: return fmt::format("later slots where w > {}", threshold);
+    case LaterSlots::until_mass: return fmt::format("slots until s sum to {}", threshold);
+    case LaterSlots::random: return fmt::format("later slots by chance, w / {}", threshold);
   }
   return "?";
 }
@@ -170,7 +173,7 @@ std::string extras(const Preset& p) {
   };
   const RouterConfig& r = p.router;
   if (r.noise_kind != Noise::none) add(fmt::format("{} in training, {}", noise(r), r.noise));
-  add(r.later == LaterSlots::random ? fmt::format("{}{}", later(r), r.later_threshold) : std::string(later(r)));
+  add(later(r));
   if (p.input_norm) add("router reads normalised tokens");
   if (p.expert_scale) add("weights times a scale of each expert");
   if (p.identities != 0) add(fmt::format("{} of the experts are identities", p.identities));

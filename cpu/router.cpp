@@ -7,7 +7,6 @@
 
 #include "cpu/numerics/elementary.h"
 #include "cpu/parallel.h"
-#include "reference/numerics/elementary.h"
 #include "reference/numerics/top_k_key.h"
 #include "reference/router_choice.h"
 
@@ -46,25 +45,8 @@ void limit_to_groups(const GroupLimit& limit, std::span<float> c) {
     if (!kept[g]) std::ranges::fill(c.subspan(g * size, size), limit.excluded_key);
 }
 
-// SparseMixer at evaluation; see reference/router_weights.cpp. Few logits nearly tie, so there is
-// nothing to vectorise. order: e ascending.
-float near_tie_softmax(const RouterConfig& config, std::span<const float> z,
-                       std::span<const std::int32_t> S, std::size_t k) {
-  const float m = z[at(S[k])];
-  float sum = 0;
-  for (std::size_t e = 0; e < z.size(); e++) {
-    const auto earlier = S.first(k);
-    const bool taken = std::ranges::find(earlier, static_cast<std::int32_t>(e)) != earlier.end();
-    const float size = std::fabs(z[e]) > m ? std::fabs(z[e]) : m;
-    const float gap = (m - z[e]) / size;
-    if (taken || gap > 2 * config.near_tie) continue;
-    sum = sum + numerics::exp(z[e] - m);
-  }
-  return 1.0F / sum;
-}
-
 void raw_weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
-                 std::span<const std::int32_t> S, std::span<float> w) {
+                 std::span<const std::int32_t> S, std::span<float> w, const Batch& batch, Index t) {
   if (config.raw_weight == RawWeight::one) {
     std::ranges::fill(w, 1.0F);
     return;
@@ -75,7 +57,7 @@ void raw_weights(const RouterConfig& config, std::span<const float> z, std::span
   if (config.raw_weight == RawWeight::softmax_of_chosen) softmax(w, w);
   if (config.raw_weight == RawWeight::sigmoid_of_chosen) sigmoid(w.data(), w.data(), length(w));
   if (config.raw_weight == RawWeight::near_tie_softmax)
-    for (std::size_t k = 0; k < S.size(); k++) w[k] = near_tie_softmax(config, z, S, k);
+    for (std::size_t k = 0; k < S.size(); k++) w[k] = near_tie_softmax(config, z, S, k, batch, t);
 }
 
 // What the raw weights are divided by; order: best first.
@@ -196,8 +178,8 @@ void top_k(std::span<const float> c, std::span<std::int32_t> S) {
 }
 
 void weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
-             std::span<const std::int32_t> S, std::span<float> w) {
-  raw_weights(config, z, s, S, w);
+             std::span<const std::int32_t> S, std::span<float> w, const Batch& batch, Index t) {
+  raw_weights(config, z, s, S, w, batch, t);
   if (config.normalisation != Normalisation::none) {
     const float divisor = normaliser(config, w);
     for (float& w_k : w) w_k = w_k / divisor;
@@ -233,6 +215,7 @@ Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, 
   const Matrix every = all_scores(config.score, logits, threads);  // [T,E]
   record(trace, "scores", every);
   const bool ranks = ranks_keys(config, batch);
+  const bool drawn = draws_near_ties(config, batch);
 
   Routing routing{IntMatrix(T, K), Matrix(T, K), Matrix(T, K), config.weight_on};
   if (!ranks) routing.selected = choice_without_keys(config, router.table, logits, batch);
@@ -243,11 +226,13 @@ Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, 
       const std::span s(every.data() + t * E, at(E));
       const std::span S(routing.selected.data() + t * K, at(K));
       const std::span w(routing.weights.data() + t * K, at(K));
-      if (ranks) {
+      if (drawn) {
+        near_tie_choice(config, z, batch, t, S);
+      } else if (ranks) {
         selection_keys(config, router.selection_bias, s, c);
         top_k(c, S);
       }
-      weights(config, z, s, S, w);
+      weights(config, z, s, S, w, batch, t);
       for (Index k = 0; k < K; k++) {
         const std::int32_t e = S[at(k)];
         if (router.expert_scale.size() != 0) w[at(k)] = w[at(k)] * router.expert_scale[e];

@@ -34,7 +34,13 @@ Router unpack(const PreparedRouter& router);
 Routing route(const PreparedRouter& router, const ConstMatrix& x, Trace* trace, int threads = 0,
               const Batch& batch = {});
 
-/// Does the router read anything but x itself?
+/// Does the layer read anything but x itself?
+bool jitters_layer(const PreparedRouter& router, const Batch& batch);
+/// What it reads then: reference::layer_input.
+Matrix layer_input(const PreparedRouter& router, const ConstMatrix& x, const Batch& batch,
+                   int threads);
+
+/// Does the router read anything but what the layer reads?
 bool changes_input(const PreparedRouter& router, const Batch& batch);
 /// What it reads then: reference::router_input.
 Matrix router_input(const PreparedRouter& router, const ConstMatrix& x, const Batch& batch,
@@ -61,9 +67,17 @@ void selection_keys(const RouterConfig& config, const Vector& selection_bias,
 /// The K experts S with the largest keys c [E], best first; K = S.size() <= E.
 void top_k(std::span<const float> c, std::span<std::int32_t> S);
 
-/// Final weights w [K] of the chosen experts S, from logits z and scores s.
+/// The K experts S that token t draws among near ties: reference::near_tie_choice.
+void near_tie_choice(const RouterConfig& config, std::span<const float> z, const Batch& batch,
+                     Index t, std::span<std::int32_t> S);
+/// The weight of slot k among near ties, drawn or not: reference::near_tie_softmax.
+float near_tie_softmax(const RouterConfig& config, std::span<const float> z,
+                       std::span<const std::int32_t> S, std::size_t k, const Batch& batch, Index t);
+
+/// Final weights w [K] of the experts S that token t chose, from logits z and scores s.
 void weights(const RouterConfig& config, std::span<const float> z, std::span<const float> s,
-             std::span<const std::int32_t> S, std::span<float> w);
+             std::span<const std::int32_t> S, std::span<float> w, const Batch& batch = {},
+             Index t = 0);
 
 /// softmax, p [n] of z [n], the sum a chain in ascending order. May run in place.
 void softmax(std::span<const float> z, std::span<float> p);

@@ -20,8 +20,8 @@ void normalise(const PreparedRouter& router, float* x, Index D) {
   for (Index d = 0; d < D; d++) x[d] = x[d] / size * router.input_gain[d];
 }
 
-bool jitters(const PreparedRouter& router, const Batch& batch) {
-  return batch.training && router.config.noise_kind == Noise::input_jitter;
+bool jitters(const PreparedRouter& router, const Batch& batch, Noise kind) {
+  return batch.training && router.config.noise_kind == kind;
 }
 
 // Token t's factors, drawn evenly around 1.
@@ -36,8 +36,22 @@ void jitter(const PreparedRouter& router, const Batch& batch, Index t, float* x,
 
 }  // namespace
 
+bool jitters_layer(const PreparedRouter& router, const Batch& batch) {
+  return jitters(router, batch, Noise::layer_jitter);
+}
+
+Matrix layer_input(const PreparedRouter& router, const ConstMatrix& x, const Batch& batch,
+                   int threads) {
+  Matrix input = x;
+  const Index D = x.cols();
+  parallel_ranges(thread_count(threads), x.rows(), kTogether, [&](Index first, Index last) {
+    for (Index t = first; t < last; t++) jitter(router, batch, t, input.data() + t * D, D);
+  });
+  return input;
+}
+
 bool changes_input(const PreparedRouter& router, const Batch& batch) {
-  return router.input_gain.size() != 0 || jitters(router, batch);
+  return router.input_gain.size() != 0 || jitters(router, batch, Noise::input_jitter);
 }
 
 Matrix router_input(const PreparedRouter& router, const ConstMatrix& x, const Batch& batch,
@@ -48,7 +62,7 @@ Matrix router_input(const PreparedRouter& router, const ConstMatrix& x, const Ba
     for (Index t = first; t < last; t++) {
       float* row = input.data() + t * D;
       if (router.input_gain.size() != 0) normalise(router, row, D);
-      if (jitters(router, batch)) jitter(router, batch, t, row, D);
+      if (jitters(router, batch, Noise::input_jitter)) jitter(router, batch, t, row, D);
     }
   });
   return input;

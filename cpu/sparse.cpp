@@ -37,11 +37,15 @@ Matrix sparse(const PreparedSparse& layer, const ConstMatrix& x, Trace* trace, i
   const auto E = count(layer.experts);
   const std::optional<Capacity>& capacity = layer.outline->capacity;
 
-  Routing routing = route(layer.router, x, trace, threads, batch);
+  Matrix changed;
+  const bool jitters = jitters_layer(layer.router, batch);
+  if (jitters) changed = layer_input(layer.router, x, batch, threads);
+  const ConstMatrix input = jitters ? ConstMatrix(changed) : x;
+  Routing routing = route(layer.router, input, trace, threads, batch);
   const Dispatch dispatch = place(routing, E, capacity, trace);
   if (capacity) drop_weights(*capacity, dispatch, routing, trace);
-  return run_routed(layer.experts, layer.shared, routing, dispatch, x, trace, threads, layer.latent,
-                    layer.outline->residual);
+  return run_routed(layer.experts, layer.shared, routing, dispatch, input, trace, threads,
+                    layer.latent, layer.outline->residual);
 }
 
 }  // namespace moe::cpu

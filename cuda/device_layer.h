@@ -80,6 +80,9 @@ void record(Trace* trace, std::string_view name, const Array<int>& values, Index
 // ------------------------------------------------------------------------------------ the stages
 
 DeviceMatrix linear(const DeviceMatrix& x, const PreparedLinear& w);
+/// What a token-choice layer reads: x, or where that is jittered, what is written to `changed`.
+const DeviceMatrix& layer_input(const PreparedRouter& router, const DeviceMatrix& x,
+                                const Batch& batch, DeviceMatrix& changed);
 DeviceRouting route(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace,
                     const Batch& batch = {});
 DeviceRouting route_to_all(const PreparedRouter& router, const DeviceMatrix& x, Trace* trace);

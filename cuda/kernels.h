@@ -91,6 +91,9 @@ struct Besides {
   const float* expert_scale = nullptr;    ///< [E], or nullptr
   bool given = false;                     ///< `selected` holds the choice already
   Draws later;                            ///< of LaterSlots::random
+  bool drawn = false;                     ///< by Choice::near_tie, with what follows
+  Draws near_tie;                         ///< one for each expert that ties
+  Draws midpoint;                         ///< one for each slot
 };
 
 /// From logits [T,E] to scores [T,E], selected, weights and chosen_scores [T,K].

@@ -98,6 +98,20 @@ const DeviceMatrix& router_input(const PreparedRouter& router, const DeviceMatri
   return changed;
 }
 
+}  // namespace
+
+const DeviceMatrix& layer_input(const PreparedRouter& router, const DeviceMatrix& x,
+                                const Batch& batch, DeviceMatrix& changed) {
+  const RouterConfig& config = router.config;
+  if (!batch.training || config.noise_kind != Noise::layer_jitter) return x;
+  changed = DeviceMatrix(x.rows, x.cols);
+  kernels::router_input(nullptr, 0, config.noise, draws_of(batch, Draw::input_jitter), x.view(),
+                        changed.view());
+  return changed;
+}
+
+namespace {
+
 void add_noise(const PreparedRouter& router, const DeviceMatrix& input, const Batch& batch,
                DeviceMatrix& logits, Trace* trace) {
   const RouterConfig& config = router.config;
@@ -138,7 +152,10 @@ DeviceRouting route(const PreparedRouter& router, const DeviceMatrix& x, Trace* 
   kernels::Besides besides{.selection_bias = values_of(router.selection_bias),
                            .expert_scale = values_of(router.expert_scale),
                            .given = !ranks_keys(config, batch),
-                           .later = draws_of(batch, Draw::later_slot)};
+                           .later = draws_of(batch, Draw::later_slot),
+                           .drawn = draws_near_ties(config, batch),
+                           .near_tie = draws_of(batch, Draw::near_tie),
+                           .midpoint = draws_of(batch, Draw::midpoint)};
   if (besides.given) routing.selected = choice_on_host(router, logits, batch);
 
   DeviceMatrix scores(T, logits.cols);

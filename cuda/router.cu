@@ -43,6 +43,8 @@ struct Token {
   float* w;           // weights [K]
   int* S;             // chosen experts [K]
   float* judged;      // scores of the groups
+  const Besides& besides;
+  Index pair;         // number of the token's first slot in draws
   std::uint64_t least_group = 0;  // key of the last group that is kept
 };
 
@@ -161,22 +163,70 @@ __device__ __forceinline__ void choose(const Token& token) {
   }
 }
 
-// SparseMixer's weight of slot k: see reference/router_weights.cpp.
+// SparseMixer: see reference/router_near_tie.cpp. Has one of the slots before k that expert?
+__device__ __forceinline__ bool is_taken(const Token& token, int k, int e) {
+  bool taken = false;
+  for (int j = 0; j < k; j++) taken = taken || token.S[j] == e;
+  return taken;
+}
+
+__device__ __forceinline__ bool ties(const Token& token, float z, float m) {
+  const float magnitude = z < 0 ? -z : z;
+  const float size = magnitude > m ? magnitude : m;
+  return !(__fdiv_rn(__fsub_rn(m, z), size) > __fmul_rn(2, token.config.near_tie));
+}
+
+// Key of expert e by its logit if no slot before k has it, else less than any key.
+__device__ __forceinline__ std::uint64_t key_left(const Token& token, int k, int e) {
+  return is_taken(token, k, e) ? 0 : numerics::top_k_key(token.z[e], static_cast<unsigned>(e));
+}
+
+// Draws the experts among near ties, slot after slot: all lanes look for the largest logit, then for
+// the largest with a Gumbel number added.
+__device__ __forceinline__ void draw_near_ties(const Token& token) {
+  for (int k = 0; k < token.K; k++) {
+    const std::uint64_t best =
+        largest_below(~std::uint64_t{0}, token.lane, token.E,
+                      [&](int e) { return key_left(token, k, e); });
+    const float m = token.z[numerics::top_k_index(best)];
+    const Draws& draws = token.besides.near_tie;
+    const Index first = (token.pair + k) * token.E;
+    const std::uint64_t drawn = largest_below(~std::uint64_t{0}, token.lane, token.E, [&](int e) {
+      const float z = token.z[e];
+      if (is_taken(token, k, e) || !ties(token, z, m)) return std::uint64_t{0};
+      const float g = numerics::random_gumbel(draws.stream, static_cast<std::uint64_t>(first + e));
+      return numerics::top_k_key(__fadd_rn(z, g), static_cast<unsigned>(e));
+    });
+    if (token.lane == 0) token.S[k] = static_cast<int>(numerics::top_k_index(drawn));
+    __syncwarp();  // without it: other lanes look for experts left before they see that this is taken
+  }
+}
+
+// The weight of slot k, by the one lane that has it.
 __device__ __forceinline__ float near_tie_softmax(const Token& token, int k) {
-  const float m = token.z[token.S[k]];
-  const float most = __fmul_rn(2, token.config.near_tie);
+  const int chosen = token.S[k];
+  int b = chosen;
+  if (token.besides.drawn) {
+    std::uint64_t best = 0;
+    for (int e = 0; e < token.E; e++) {
+      const std::uint64_t key = key_left(token, k, e);
+      if (key > best) best = key;
+    }
+    b = static_cast<int>(numerics::top_k_index(best));
+  }
+  const float m = token.z[b];
   float sum = 0;
   for (int e = 0; e < token.E; e++) {
-    bool taken = false;
-    for (int j = 0; j < k; j++) taken = taken || token.S[j] == e;
     const float z = token.z[e];
-    const float magnitude = z < 0 ? -z : z;
-    const float size = magnitude > m ? magnitude : m;
-    const float gap = __fdiv_rn(__fsub_rn(m, z), size);
-    if (taken || gap > most) continue;
+    if (is_taken(token, k, e) || !ties(token, z, m)) continue;
     sum = __fadd_rn(sum, numerics::exp(__fsub_rn(z, m)));
   }
-  return __fdiv_rn(1, sum);
+  if (chosen == b) return __fdiv_rn(1, sum);
+
+  const float q = __fdiv_rn(numerics::exp(__fsub_rn(token.z[chosen], m)), sum);
+  const float u = numerics::random_uniform(token.besides.midpoint.stream,
+                                           static_cast<std::uint64_t>(token.pair + k));
+  return u > 0.75F ? q : __fmul_rn(q, 1.0F / 3.0F);
 }
 
 // Raw weights of the chosen, each lane those of its slots.
@@ -212,18 +262,19 @@ __device__ __forceinline__ float normaliser(const Token& token) {
 }
 
 // Empties the slots after the first that the config does not use: reference/router.cpp. By lane 0,
-// because the scores before a slot are summed in order. `pair` is the number of the token's first slot.
-__device__ __forceinline__ void thin(const Token& token, const numerics::Stream& draws, Index pair,
-                                     const float* chosen_scores, float* weights) {
+// because the scores before a slot are summed in order.
+__device__ __forceinline__ void thin(const Token& token, const float* chosen_scores,
+                                     float* weights) {
   const LaterSlots later = token.config.later;
   const float threshold = token.config.later_threshold;
+  const numerics::Stream& draws = token.besides.later.stream;
   float mass = 0;
   for (int k = 0; token.lane == 0 && k < token.K; k++) {
     bool used = k == 0;
     if (later == LaterSlots::above_threshold) used = used || weights[k] > threshold;
     if (later == LaterSlots::until_mass) used = used || mass < threshold;
     if (later == LaterSlots::random)
-      used = used || numerics::random_uniform(draws, static_cast<std::uint64_t>(pair + k)) <
+      used = used || numerics::random_uniform(draws, static_cast<std::uint64_t>(token.pair + k)) <
                          __fdiv_rn(weights[k], threshold);
     mass = __fadd_rn(mass, chosen_scores[k]);
     if (used) continue;
@@ -251,10 +302,14 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
               .s = routing.in_shared ? mine : scores,
               .w = routing.in_shared ? mine + E : weights,
               .S = routing.selected + t * K,
-              .judged = routing.group_scores + t * routing.config.groups.count};
+              .judged = routing.group_scores + t * routing.config.groups.count,
+              .besides = routing.besides,
+              .pair = (routing.besides.later.first + t) * K};
 
   score(token);
-  if (!routing.besides.given) {
+  if (routing.besides.drawn) {
+    draw_near_ties(token);
+  } else if (!routing.besides.given) {
     if (token.config.groups.kept < token.config.groups.count) {
       __syncwarp();  // without it: a group is judged by scores that other lanes have not written yet
       judge_groups(token);
@@ -281,8 +336,7 @@ __global__ void __launch_bounds__(32 * kWarps, 6) route_kernel(Routing routing) 
   for (int e = token.lane; e < E; e += 32) scores[e] = token.s[e];
   if (token.config.later != LaterSlots::all) {
     __syncwarp();  // without it: lane 0 reads and empties slots that other lanes have still to write
-    const Draws& later = routing.besides.later;
-    thin(token, later.stream, (later.first + t) * K, chosen_scores, weights);
+    thin(token, chosen_scores, weights);
   }
 }
 
@@ -300,7 +354,9 @@ __global__ void __launch_bounds__(32 * kWarps) route_to_all_kernel(Routing routi
                     .s = routing.scores.data + t * routing.scores.stride,
                     .w = nullptr,
                     .S = nullptr,
-                    .judged = nullptr};
+                    .judged = nullptr,
+                    .besides = routing.besides,
+                    .pair = 0};
   score(token);
   for (int e = token.lane; e < E; e += 32) {  // each lane the scores that it wrote
     routing.selected[t * E + e] = e;

@@ -51,11 +51,13 @@ Matrix sparse(const PreparedSparse& layer, const ConstMatrix& host_x, Trace* tra
   const DeviceMatrix x = upload(host_x);
 
   const std::optional<Capacity>& capacity = layer.outline().capacity;
-  DeviceRouting routing = route(layer.router(), x, trace, batch);
+  DeviceMatrix changed;
+  const DeviceMatrix& input = layer_input(layer.router(), x, batch, changed);
+  DeviceRouting routing = route(layer.router(), input, trace, batch);
   const DeviceDispatch dispatch = place(routing, E, capacity, trace);
   if (capacity) drop_weights(*capacity, dispatch, routing, trace);
-  return run_routed(layer.experts(), layer.shared(), routing, dispatch, x, trace, layer.latent(),
-                    layer.outline().residual);
+  return run_routed(layer.experts(), layer.shared(), routing, dispatch, input, trace,
+                    layer.latent(), layer.outline().residual);
 }
 
 }  // namespace moe::MOE_CUDA_NAMESPACE

@@ -26,6 +26,8 @@ enum class Draw : std::uint32_t {
   later_slot,       ///< element token * K + slot
   expert,           ///< element token * K + slot
   expert_of_batch,  ///< element slot
+  near_tie,         ///< element (token * K + slot) * E + expert
+  midpoint,         ///< element token * K + slot
 };
 
 /// The array of numbers for that purpose.

@@ -40,7 +40,7 @@ std::span<const Preset> presets();
 
 /// Rows of the layers that papers from 1991 to 2023 describe.
 std::span<const Preset> classic_presets();
-/// Rows of the layers of those years whose routing draws, looks up or assigns.
+/// Rows of layers whose routing draws, looks up or assigns, or thins its slots.
 std::span<const Preset> drawn_presets();
 /// Rows of released models with softmax routers.
 std::span<const Preset> model_presets();

@@ -1,5 +1,6 @@
-// The rows of layers whose routing draws, looks up or assigns: a second expert
-// by chance, token ids, lots, an auction.
+// The rows of layers whose routing draws, looks up or assigns, or that use as
+// many slots as a token needs: a second expert by chance or above a threshold,
+// token ids, lots, an auction, top-p.
 #include <array>
 
 #include "reference/presets.h"
@@ -28,6 +29,18 @@ constexpr std::array kPresets{
            .capacity = Capacity{.rule = CapacityRule::lingvo, .factor = 2},
            .published = {2048, 1024, 8192, 2, 0},
            .source = "2006.16668 algorithm 1: kept where 2 g2 > u"},
+    Preset{.name = "mesh_threshold",
+           .model = "Mesh top 2, second above a threshold, evaluation",
+           .router = {.chosen = 2,
+                      .normalisation = Normalisation::sum,
+                      .epsilon = 1e-9F,
+                      .later = LaterSlots::above_threshold,
+                      .later_threshold = 0.2F},
+           .activation = kRelu,
+           .capacity = Capacity{.rule = CapacityRule::mesh, .factor = 2},
+           .published = {16, 512, 2048, 2, 0},
+           .source = "tensorflow/mesh transformer/moe.py, second policy "
+                     "threshold"},
     Preset{.name = "st_moe",
            .model = "ST-MoE-32B, evaluation",
            .router = {.chosen = 2,
@@ -80,6 +93,15 @@ constexpr std::array kPresets{
            .published = {8, 4096, 14336, 2, 0},
            .source = "MaxText random_routing: experts by lot, raw router "
                      "outputs as weights"},
+    Preset{.name = "dynamic_moe",
+           .model = "Dynamic MoE, at most all 16",
+           .router = {.chosen = 16,
+                      .later = LaterSlots::until_mass,
+                      .later_threshold = 0.4F},
+           .activation = {},
+           .published = {16, 1024, 2816, 16, 0},
+           .source = "2403.07652; ZhenweiAn/Dynamic_MoE modeling_moe.py: top-p "
+                     "of 0.4, not renormalised"},
     Preset{.name = "residual_moe",
            .model = "Residual MoE of DeepSpeed",
            .router = {.chosen = 1},

@@ -30,18 +30,27 @@ void thin(const RouterConfig& config, const Batch& batch, Routing& routing,
   }
 }
 
+// The experts of one token, by the largest keys or drawn among near ties.
+std::vector<Index> choose(const Router& router, const std::vector<float>& z,
+                          const std::vector<float>& s, const Batch& batch,
+                          Index t) {
+  if (draws_near_ties(router.config, batch))
+    return near_tie_choice(router.config, z, batch, t);
+  return top_k(selection_keys(router, s), router.config.chosen);
+}
+
 // What one token chooses, from its logits z [E]; `given` is empty where the
-// largest keys decide. Returns the scores [E].
+// token's own numbers decide. Returns the scores [E].
 std::vector<float> route_token(const Router& router,
                                const std::vector<float>& z,
-                               const IntMatrix& given, Index t,
-                               Routing& routing) {
+                               const IntMatrix& given, const Batch& batch,
+                               Index t, Routing& routing) {
   const Index K = router.config.chosen;
   const std::vector<float> s = scores(router.config.score, z);
   std::vector<Index> S;
-  if (given.size() == 0) S = top_k(selection_keys(router, s), K);
+  if (given.size() == 0) S = choose(router, z, s, batch, t);
   for (Index k = 0; k < K && given.size() != 0; k++) S.push_back(given(t, k));
-  std::vector<float> w = weights(router.config, z, s, S);
+  std::vector<float> w = weights(router.config, z, s, S, batch, t);
   if (router.expert_scale.size() != 0)
     for (std::size_t k = 0; k < S.size(); k++)
       w[k] = w[k] * router.expert_scale[S[k]];
@@ -80,7 +89,8 @@ Routing route(const Router& router, const ConstMatrix& x, Trace* trace,
   for (Index t = 0; t < T; t++) {
     const float* row = logits.data() + t * E;
     const std::vector<float> z(row, row + E);
-    const std::vector<float> s = route_token(router, z, given, t, routing);
+    const std::vector<float> s =
+        route_token(router, z, given, batch, t, routing);
     for (Index e = 0; e < E; e++) all_scores(t, e) = s[std::size_t(e)];
     thin(config, batch, routing, t);
   }

@@ -36,7 +36,12 @@ namespace moe::reference {
 Routing route(const Router& router, const ConstMatrix& x, Trace* trace,
               const Batch& batch = {});
 
-/// What the router reads: x, or x normalised, or x jittered (router_noise.cpp).
+/// What a token-choice layer reads, router and experts alike: x, or in training
+/// with Noise::layer_jitter x jittered (router_noise.cpp).
+Matrix layer_input(const Router& router, const ConstMatrix& x,
+                   const Batch& batch);
+
+/// What the router reads of it: x, or x normalised, or x jittered.
 ///   order: x.x is a chain of fused multiply-adds, d ascending, from +0.
 Matrix router_input(const Router& router, const ConstMatrix& x,
                     const Batch& batch);
@@ -60,12 +65,25 @@ std::vector<float> selection_keys(const Router& router,
 ///   order: larger key first, then smaller index; -0 equals +0, NaN last.
 std::vector<Index> top_k(const std::vector<float>& c, Index K);
 
-/// Final weights [K] of the chosen experts S, from logits z and scores s.
+/// The K experts that token t draws among near ties, from its logits z [E]
+/// (router_near_tie.cpp).
+std::vector<Index> near_tie_choice(const RouterConfig& config,
+                                   const std::vector<float>& z,
+                                   const Batch& batch, Index t);
+
+/// The weight of slot k among near ties, drawn or not; S [K], z [E].
+float near_tie_softmax(const RouterConfig& config, const std::vector<float>& z,
+                       const std::vector<Index>& S, std::size_t k,
+                       const Batch& batch, Index t);
+
+/// Final weights [K] of the experts S that token t chose, from logits z and
+/// scores s.
 ///   order: every sum over the slots runs best first, from +0.
 std::vector<float> weights(const RouterConfig& config,
                            const std::vector<float>& z,
                            const std::vector<float>& s,
-                           const std::vector<Index>& S);
+                           const std::vector<Index>& S,
+                           const Batch& batch = {}, Index t = 0);
 
 /// softmax: e_i = exp(z_i - max), p_i = e_i / (e_0 + e_1 + ...)
 ///   order: the sum is a chain of additions, i ascending, from +0.

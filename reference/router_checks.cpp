@@ -1,6 +1,8 @@
 // What makes a router make sense.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "reference/error.h"
 #include "reference/layer_checks.h"
 
@@ -51,6 +53,11 @@ void expect_noise(const std::string& name, const RouterConfig& config) {
   if (!(config.noise >= 0) || !(config.noise <= 1e6F))
     throw Error(fmt::format("{} has noise {}, expected 0 to 1e6", name,
                             config.noise));
+  const bool limited = config.later != LaterSlots::all &&
+                       config.later != LaterSlots::none;
+  if (limited && !std::isfinite(config.later_threshold))
+    throw Error(fmt::format("{} has a threshold of later slots of {}, expected "
+                            "a finite number", name, config.later_threshold));
   const bool drawn = config.later == LaterSlots::random;
   if (drawn && !(config.later_threshold > 0))
     throw Error(fmt::format("{} draws later slots with threshold {}, expected "
@@ -64,6 +71,19 @@ void expect_mass(const std::string& name, const RouterConfig& config) {
                             "its scores are raw logits, expected softmax, "
                             "sigmoid or sqrt_softplus for until_mass", name,
                             config.later_threshold));
+}
+
+// The draw among near ties is one among all experts, by their logits.
+void expect_near_ties(const std::string& name, const RouterConfig& config) {
+  if (config.choice != Choice::near_tie) return;
+  const bool plain = config.score == Score::logit &&
+                     config.key == SelectionKey::score &&
+                     config.groups.kept == config.groups.count;
+  if (!plain || !(config.near_tie >= 0))
+    throw Error(fmt::format("{} draws among experts within a gap of 2 * {}, "
+                            "expected a gap of 0 or more, logits as scores and "
+                            "neither a selection bias nor a group limit", name,
+                            config.near_tie));
 }
 
 // A router without scores finds experts by table or by lot, and nothing else.
@@ -90,6 +110,9 @@ void expect_plain(const std::string& name, const Router& router) {
   if (config.choice != Choice::top_k || router.unscored != 0)
     throw Error(fmt::format("{} finds experts without ranking scores, "
                             "expected the largest scores", name));
+  if (config.noise_kind == Noise::layer_jitter)
+    throw Error(fmt::format("{} jitters what the whole layer reads, expected "
+                            "noise of the router alone", name));
 }
 
 void expect_router(const std::string& name, const Router& router, Index E,
@@ -109,6 +132,7 @@ void expect_router(const std::string& name, const Router& router, Index E,
   expect_groups(config.groups, E, K);
   expect_noise(name, config);
   expect_mass(name, config);
+  expect_near_ties(name, config);
   expect_table(name, router, E);
   expect_length(name + ".bias", router.bias, router.unscored == 0 ? E : 0);
   expect_if(config.key == SelectionKey::score_plus_bias,

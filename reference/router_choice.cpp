@@ -9,7 +9,11 @@ namespace moe {
 
 bool ranks_keys(const RouterConfig& config, const Batch& batch) {
   if (config.choice == Choice::balanced) return !batch.training;
-  return config.choice == Choice::top_k;
+  return config.choice == Choice::top_k || config.choice == Choice::near_tie;
+}
+
+bool draws_near_ties(const RouterConfig& config, const Batch& batch) {
+  return batch.training && config.choice == Choice::near_tie;
 }
 
 IntMatrix table_choice(const IntMatrix& table, Index T, const Batch& batch) {

@@ -5,8 +5,12 @@
 
 namespace moe {
 
-/// Are the experts those with the largest keys? (If not, one of the below.)
+/// Does each token find its experts by its own numbers: the largest keys, or a
+/// draw among near ties? (If not, one of the below.)
 bool ranks_keys(const RouterConfig& config, const Batch& batch);
+
+/// Is it a draw among near ties? (reference/router_near_tie.cpp)
+bool draws_near_ties(const RouterConfig& config, const Batch& batch);
 
 /// Row ids[t] of the table [V,K] for each of T tokens; [T,K].
 ///   source: Hash layers (2106.04426); DeepSeek-V4's first layers in MaxText.

@@ -10,13 +10,14 @@ namespace moe {
 /// Score of each expert, from its logit z (spec: pipeline step 3).
 enum class Score { logit, softmax, sigmoid, sqrt_softplus };
 
-/// What training adds to the logits, drawn by token and expert; or, of
-/// input_jitter, multiplies the router's input by (by token and column).
+/// What training adds to the logits, drawn by token and expert; or, of the
+/// jitters, multiplies by (by token and column).
 enum class Noise {
   none,
   gaussian,          ///< z + (noise / E) n (V-MoE)
   learned_gaussian,  ///< z + (softplus(x W_noise^T) + noise) n (Shazeer)
   input_jitter,      ///< x (1 - noise + 2 noise u), 0 <= u < 1 (Switch)
+  layer_jitter,      ///< the same, and the experts see it too (Phi-3.5-MoE)
 };
 
 /// How the K experts of a token are found (step 6).
@@ -27,6 +28,8 @@ enum class Choice {
            ///< K, any of which may be equal (THOR)
   balanced,  ///< in training T/E tokens for each expert, by auction; else top_k
              ///< (BASE)
+  near_tie,  ///< in training drawn among the logits that nearly tie with the
+             ///< largest left; else top_k (SparseMixer)
 };
 
 /// What the choice ranks: the score, or the score plus a bias that has no

@@ -21,7 +21,8 @@ void normalise(const Router& router, Matrix& x) {
   }
 }
 
-// Factors drawn evenly around 1. source: Switch Transformer (2101.03961) 2.4.
+// Factors drawn evenly around 1. source: Switch Transformer (2101.03961) 2.4;
+// for a whole layer Phi-3.5-MoE (Hugging Face modeling_phimoe.py).
 void jitter(float noise, const Batch& batch, Matrix& x) {
   const float low = 1 - noise;
   const float width = 2 * noise;
@@ -35,6 +36,14 @@ void jitter(float noise, const Batch& batch, Matrix& x) {
 }
 
 }  // namespace
+
+Matrix layer_input(const Router& router, const ConstMatrix& x,
+                   const Batch& batch) {
+  Matrix input = x;
+  if (batch.training && router.config.noise_kind == Noise::layer_jitter)
+    jitter(router.config.noise, batch, input);
+  return input;
+}
 
 Matrix router_input(const Router& router, const ConstMatrix& x,
                     const Batch& batch) {

@@ -7,29 +7,11 @@
 namespace moe::reference {
 namespace {
 
-// SparseMixer at evaluation: the weight of slot k is softmax(z)_{S_k} taken
-// over the experts M that no earlier slot chose and whose logit nearly ties:
-//   M = { e : (m - z_e) / max(|z_e|, m) <= 2 near_tie },  m = z_{S_k}.
-// source: GRIN MoE (2409.12136); order: e ascending.
-float near_tie_softmax(const RouterConfig& config, const std::vector<float>& z,
-                       const std::vector<Index>& S, std::size_t k) {
-  const float m = z[std::size_t(S[k])];
-  float sum = 0;
-  for (std::size_t e = 0; e < z.size(); e++) {
-    bool taken = false;
-    for (std::size_t j = 0; j < k; j++) taken = taken || S[j] == Index(e);
-    const float size = std::fabs(z[e]) > m ? std::fabs(z[e]) : m;
-    const float gap = (m - z[e]) / size;
-    if (taken || gap > 2 * config.near_tie) continue;
-    sum = sum + numerics::exp(z[e] - m);
-  }
-  return 1.0F / sum;  // exp(z_{S_k} - m) = 1
-}
-
 std::vector<float> raw_weights(const RouterConfig& config,
                                const std::vector<float>& z,
                                const std::vector<float>& s,
-                               const std::vector<Index>& S) {
+                               const std::vector<Index>& S, const Batch& batch,
+                               Index t) {
   std::vector<float> chosen_z;
   for (const Index e : S) chosen_z.push_back(z[std::size_t(e)]);
   if (config.raw_weight == RawWeight::softmax_of_chosen)
@@ -41,7 +23,7 @@ std::vector<float> raw_weights(const RouterConfig& config,
     if (config.raw_weight == RawWeight::sigmoid_of_chosen)
       w[k] = numerics::sigmoid(chosen_z[k]);
     if (config.raw_weight == RawWeight::near_tie_softmax)
-      w[k] = near_tie_softmax(config, z, S, k);
+      w[k] = near_tie_softmax(config, z, S, k, batch, t);
     if (config.raw_weight == RawWeight::one) w[k] = 1;
   }
   return w;
@@ -68,8 +50,9 @@ float normaliser(const RouterConfig& config, const std::vector<float>& w) {
 std::vector<float> weights(const RouterConfig& config,
                            const std::vector<float>& z,
                            const std::vector<float>& s,
-                           const std::vector<Index>& S) {
-  std::vector<float> w = raw_weights(config, z, s, S);
+                           const std::vector<Index>& S, const Batch& batch,
+                           Index t) {
+  std::vector<float> w = raw_weights(config, z, s, S, batch, t);
   if (config.normalisation != Normalisation::none) {
     const float divisor = normaliser(config, w);
     for (float& w_k : w) w_k = w_k / divisor;

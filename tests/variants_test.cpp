@@ -55,6 +55,9 @@ Case random_case(std::string_view variant, std::string_view preset, std::uint64_
   c.route.kind = pick(random, {check::Route::Kind::uniform, check::Route::Kind::skew, check::Route::Kind::one,
                                check::Route::Kind::empty});
   if (c.route.kind == check::Route::Kind::skew) c.route.exponent = 1;
+  const std::optional<float> threshold = pick(random, {std::optional<float>(), std::optional(0.1F), std::optional(0.4F), std::optional(0.9F)});
+  const LaterSlots rule = c.later != LaterSlots::all ? c.later : row.router.later;
+  if (chooses && !row.unscored && rule != LaterSlots::all && rule != LaterSlots::none) c.threshold = threshold;
   if (variant == "expert_choice") c.cap = pick(random, {Index{0}, Index{0}, Index{1}, Index{2}, Index{3}, Index{40}});
   const GroupLimit limit = check::group_limit(c);
   if (limit.kept * (c.E / limit.count) < c.K) c.K = limit.kept * (c.E / limit.count);

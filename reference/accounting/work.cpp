@@ -23,7 +23,9 @@ void add_input(Work& w, const Router& router, Index T, Index D,
     w.divisions += T + T * D;  // the mean, and by the root
     w.multiplications += T * D;
   }
-  if (training && router.config.noise_kind == Noise::input_jitter) {
+  const Noise noise = router.config.noise_kind;
+  if (training &&
+      (noise == Noise::input_jitter || noise == Noise::layer_jitter)) {
     w.draws += T * D;
     w.additions += 1 + T * D;            // 1 - noise, once
     w.multiplications += 1 + 2 * T * D;  // 2 noise, once

@@ -125,9 +125,11 @@ RouterConfig read_router(const ConfigReader& config, const Family& family,
   if (family.norm_topk != NormTopK::not_a_key)
     read_normalisation(config, family, router);
   read_norm(config, router);
-  if (router.raw_weight == RawWeight::near_tie_softmax)
+  if (router.raw_weight == RawWeight::near_tie_softmax) {
     router.near_tie =
         config.find_number("router_jitter_noise").value_or(router.near_tie);
+    router.noise = config.find_number("input_jitter_noise").value_or(0);
+  }
   return router;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 
+#include "reference/numerics/logarithm.h"
 #include "reference/numerics/normal_quantile.h"
 #include "reference/numerics/portable.h"
 
@@ -55,6 +56,19 @@ MOE_FN std::uint32_t random_word(const Stream& stream, std::uint64_t e) {
 /// Element e as a uniform number in [0, 1): a multiple of 2^-24, exactly.
 MOE_FN float random_uniform(const Stream& stream, std::uint64_t e) {
   return static_cast<float>(random_word(stream, e) >> 8) * 0x1p-24f;
+}
+
+/// Element e as a uniform number in (0, 1): an odd multiple of 2^-24, exactly.
+/// Never 0 or 1, so that its logarithm is finite and below 0.
+MOE_FN float random_inside(const Stream& stream, std::uint64_t e) {
+  const std::uint32_t word = random_word(stream, e) >> 9;
+  return static_cast<float>(2 * word + 1) * 0x1p-24f;
+}
+
+/// Element e as a standard Gumbel: -log(-log u) of the number u in (0, 1), both
+/// logarithms correctly rounded. From -2.82 to 16.64.
+MOE_FN float random_gumbel(const Stream& stream, std::uint64_t e) {
+  return -log(-log(random_inside(stream, e)));
 }
 
 /// Element e as a standard Gaussian: the normal quantile, correctly rounded.

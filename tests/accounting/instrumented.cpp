@@ -89,6 +89,7 @@ using moe::numerics::Stream;
 inline std::uint32_t random_word(const Stream& s, std::uint64_t e) { return done.draws++, moe::numerics::random_word(s, e); }
 inline Counted random_uniform(const Stream& s, std::uint64_t e) { return done.draws++, moe::numerics::random_uniform(s, e); }
 inline Counted random_normal(const Stream& s, std::uint64_t e) { return done.draws++, moe::numerics::random_normal(s, e); }
+inline Counted random_gumbel(const Stream& s, std::uint64_t e) { return done.draws++, done.functions += 2, moe::numerics::random_gumbel(s, e); }
 inline std::uint64_t top_k_key(Counted score, std::uint32_t index) { return moe::numerics::top_k_key(score.value, index); }
 }  // namespace counted_moe::numerics
 
@@ -104,6 +105,7 @@ inline std::uint64_t top_k_key(Counted score, std::uint32_t index) { return moe:
 #include "reference/routed.cpp"
 #include "reference/router.cpp"
 #include "reference/router_choice.cpp"
+#include "reference/router_near_tie.cpp"
 #include "reference/router_noise.cpp"
 #include "reference/router_scores.cpp"
 #include "reference/router_selection.cpp"

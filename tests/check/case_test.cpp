@@ -49,6 +49,8 @@ TEST(CaseLine, RoundTrip) {
         "variant=sparse preset=llama4 T=1 D=2 F=3 E=1 K=1 seed=0x0 gen=normal route=uniform",
         "variant=expert_choice preset=expert_choice T=8 D=2 F=3 E=4 K=2 C=3 batch=4 cap=2 seed=0x1 "
         "gen=normal route=uniform",
+        "variant=sparse preset=mixtral T=1 D=2 F=3 E=8 K=3 later=until_mass threshold=0.7 training=1 seed=0x1 gen=normal route=uniform",
+        "variant=hierarchical preset=mesh_threshold T=1 D=2 F=3 E=8 K=1 threshold=1e-30 seed=0x1 gen=normal route=uniform",
         "variant=sparse preset=gpt_oss T=1 D=2 F=3 E=8 K=1 seed=0x1 gen=normal route=empty"}) {
     const Case c = parse_case(line);
     EXPECT_EQ(c.text(), line);
@@ -57,6 +59,12 @@ TEST(CaseLine, RoundTrip) {
   for (const double exponent : {0.0, 0.1, 1.0 / 3, 1e-300, 100.0}) {
     Case c;
     c.route = {Route::Kind::skew, exponent};
+    EXPECT_EQ(parse_case(c.text()), c) << c.text();
+  }
+  for (const float threshold : {0.0F, 0.1F, 1.0F / 3, 0x1p-149F, 1e6F}) {
+    Case c;
+    c.later = LaterSlots::above_threshold;
+    c.threshold = threshold;
     EXPECT_EQ(parse_case(c.text()), c) << c.text();
   }
 }
@@ -80,6 +88,28 @@ TEST(CaseLine, EveryFieldIsRead) {
   EXPECT_EQ(parse_case("preset=mixtral"), Case());
 }
 
+// The case's threshold, or the preset's for the preset's own rule, or one of the rule.
+TEST(CaseLine, ThresholdOfLaterSlots) {
+  const auto threshold = [](const std::string& line) {
+    const RouterConfig r = make_sparse_layer(parse_case("E=4 K=2 " + line)).router.config;
+    return std::pair(r.later, r.later_threshold);
+  };
+  using enum LaterSlots;
+  EXPECT_EQ(threshold("preset=mixtral later=until_mass"), std::pair(until_mass, 0.25F));
+  EXPECT_EQ(threshold("preset=mixtral later=above_threshold"), std::pair(above_threshold, 0.25F));
+  EXPECT_EQ(threshold("preset=mixtral later=random"), std::pair(random, 0.5F));
+  EXPECT_EQ(threshold("preset=mixtral later=until_mass threshold=0.7"), std::pair(until_mass, 0.7F));
+  EXPECT_EQ(threshold("preset=dynamic_moe"), std::pair(until_mass, 0.4F));
+  EXPECT_EQ(threshold("preset=dynamic_moe later=until_mass"), std::pair(until_mass, 0.4F));
+  EXPECT_EQ(threshold("preset=dynamic_moe threshold=0"), std::pair(until_mass, 0.0F));
+  EXPECT_EQ(threshold("preset=dynamic_moe later=random"), std::pair(random, 0.5F));
+  EXPECT_EQ(threshold("preset=mesh_threshold"), std::pair(above_threshold, 0.2F));
+  EXPECT_EQ(threshold("preset=mesh_top2 threshold=0.5"), std::pair(random, 0.5F));
+  const Layer two = make_layer(parse_case("variant=hierarchical preset=mixtral E=4 K=2 later=until_mass threshold=0.7"));
+  EXPECT_EQ(std::get<HierarchicalLayer>(two).outer.config.later_threshold, 0.7F);
+  EXPECT_EQ(std::get<HierarchicalLayer>(two).inner[1].config.later_threshold, 0.7F);
+}
+
 TEST(CaseLine, ErrorsNameTheWord) {
   const std::map<std::string, std::string> expected{
       {"", "empty line"},
@@ -97,6 +127,19 @@ TEST(CaseLine, ErrorsNameTheWord) {
       {"priority=first", "priority is 'first', expected one of choice, token, score, confidence"},
       {"later=some", "later is 'some', expected one of all, none, above_threshold, until_mass"},
       {"preset=gpt_oss later=until_mass", "later=until_mass with the raw logits of gpt_oss, expected a preset with softmax"},
+      {"threshold=0.5", "threshold=0.5 means nothing to variant=sparse preset=mixtral later=all, expected it where later slots have a threshold"},
+      {"later=none threshold=0.5", "threshold=0.5 means nothing to variant=sparse preset=mixtral later=none"},
+      {"variant=dense preset=dynamic_moe threshold=0.5", "threshold=0.5 means nothing to variant=dense"},
+      {"variant=hierarchical preset=hash K=1 threshold=0.5", "threshold=0.5 means nothing to variant=hierarchical preset=hash"},
+      {"later=until_mass threshold=", "threshold is '', expected a number from 0 to 1000000"},
+      {"later=until_mass threshold=-0.5", "threshold is '-0.5', expected a number from 0"},
+      {"later=until_mass threshold=nan", "threshold is 'nan'"},
+      {"later=until_mass threshold=inf", "threshold is 'inf'"},
+      {"later=until_mass threshold=1e7", "threshold is '1e7'"},
+      {"later=until_mass threshold=1e-60", "threshold is '1e-60'"},
+      {"later=until_mass threshold=0.5x", "threshold is '0.5x'"},
+      {"later=random threshold=0", "threshold=0 with later=random, expected more than 0, up to 1000000"},
+      {"preset=mesh_top2 threshold=0", "threshold=0 with later=random, expected more than 0"},
       {"C=-2", "C is '-2', expected an integer from 0"},
       {"T=5 batch=2", "batch=2, expected a divisor of T=5"},
       {"variant=hierarchical E=8 inner=3", "inner=3, expected a divisor of E=8"},
@@ -153,7 +196,9 @@ TEST(CaseLine, GarbageGivesErrorOnly) {
                                 "e400",
                                 "\t",
                                 "deepseek_v3",
-                                "variant=sparse"};
+                                "variant=sparse",
+                                "later=until_mass",
+                                "threshold="};
   int cases = 0;
   for (int i = 0; i < 200000; i++) {
     std::string line;

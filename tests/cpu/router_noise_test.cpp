@@ -24,8 +24,8 @@ TEST(CpuRouterNoise, EveryDrawnRouterHasTheReferencesBits) {
       ASSERT_TRUE(same_bits(e.chosen_scores, f.chosen_scores)) << name;
     }
   });
-  EXPECT_EQ(count, 132);
-  EXPECT_EQ(noisy, 32);
+  EXPECT_EQ(count, 164);
+  EXPECT_EQ(noisy, 40);
 }
 
 TEST(CpuRouterNoise, UnpackingGivesTheSameBits) {

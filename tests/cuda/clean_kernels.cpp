@@ -67,7 +67,7 @@ bool experts(bool gated) {
   return hidden.all_written();
 }
 
-bool router(const moe::RouterConfig& config, Index E, bool given = false) {
+bool router(const moe::RouterConfig& config, Index E, bool given = false, bool drawn = false) {
   const Index T = 5;
   Numbers logits(T, E), bias(1, E), scales(1, E), scores(T, E, false);
   Array<float> groups(static_cast<std::size_t>(T * config.groups.count));
@@ -79,7 +79,10 @@ bool router(const moe::RouterConfig& config, Index E, bool given = false) {
                  {.selection_bias = biased ? bias.data.data() : nullptr,
                   .expert_scale = given ? scales.data.data() : nullptr,
                   .given = given,
-                  .later = {{1, 2, 3}, 7}},
+                  .later = {{1, 2, 3}, 7},
+                  .drawn = drawn,
+                  .near_tie = {{4, 5, 6}, 7},
+                  .midpoint = {{7, 8, 9}, 7}},
                  groups.data(), scores.view(), selected.data(), w.data(), chosen.data());
   return scores.all_written() && all_written(w) && all_written(chosen);
 }
@@ -230,6 +233,12 @@ const std::vector<Bug>& clean_kernels() {
        Needs::no_bug},
       {"kernel: router, near ties",
        [] { return router({.chosen = 2, .raw_weight = RawWeight::near_tie_softmax}, 16); },
+       Needs::no_bug},
+      {"kernel: router, near ties drawn",
+       [] {
+         return router({.chosen = 34, .score = Score::logit, .raw_weight = RawWeight::near_tie_softmax},
+                       40, false, true);
+       },
        Needs::no_bug},
       {"kernel: router, groups",
        [] {

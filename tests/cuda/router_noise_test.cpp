@@ -27,8 +27,8 @@ TEST(CudaRouterNoise, EveryDrawnRouterHasTheReferencesBits) {
       ASSERT_TRUE(same_bits(e.weights, untraced.weights)) << name;
     });
   });
-  EXPECT_EQ(count, 132);
-  EXPECT_EQ(noisy, 32);
+  EXPECT_EQ(count, 164);
+  EXPECT_EQ(noisy, 40);
 }
 
 TEST(CudaRouterNoise, UnpackingGivesTheSameBits) {

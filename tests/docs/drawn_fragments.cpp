@@ -1,6 +1,7 @@
 // Routers that draw, look up or divide evenly, and the ways a shared expert joins, on the four tokens of the other examples.
 #include <fmt/format.h>
 
+#include "reference/presets.h"
 #include "reference/sparse.h"
 #include "tests/docs/small_layer.h"
 
@@ -88,6 +89,21 @@ std::string later_table() {
   return table.text();
 }
 
+std::string near_tie_table() {
+  Router router = small_router(2);
+  router.config = preset("phimoe").router;
+  router.config.noise_kind = Noise::none;
+  router.config.near_tie = 0.25F;
+  Batch after = training(0);
+  after.training = false;
+  const Recording first = run(router, training(0)), next = run(router, training(1)), clean = run(router, after);
+  Table table({"token", "logits", "drawn at step 0", "weights", "drawn at step 1", "weights", "afterwards", "weights"});
+  for (Index t = 0; t < 4; t++)
+    table.row({number(t), row(first, "logits", t), row(first, "selected", t), row(first, "weights", t), row(next, "selected", t),
+               row(next, "weights", t), row(clean, "selected", t), row(clean, "weights", t)});
+  return table.text();
+}
+
 }  // namespace
 
 std::string router_choice_example() {
@@ -106,7 +122,8 @@ std::string router_choice_example() {
   return text + choices.text() +
          "\n**Noise.** Shazeer's router with noise weights of zero, as they are before the first step: a deviation of ln 2 + 0.01 for every logit. K = 2.\n\n" +
          noise_table() + "\n**A second expert by chance.** GShard: weights divided by their sum, then the second stays with probability min(1, 2 w).\n\n" +
-         later_table();
+         later_table() +
+         "\n**Near ties.** SparseMixer with a gap of half, so that something ties, and no jitter. K = 2.\n\n" + near_tie_table();
 }
 
 std::string shared_example() {

@@ -26,6 +26,8 @@ TEST(Config, Choices) {
   EXPECT_EQ(info_of(kQwen3).router.normalisation, Normalisation::none);
   EXPECT_EQ(info_of(kOlmoe).router.normalisation, Normalisation::sum);
   EXPECT_EQ(info_of(kPhi).router.near_tie, 0.25F);
+  EXPECT_EQ(info_of(kPhi).router.noise, 0.0F);
+  EXPECT_EQ(info_of(changed(kPhi, R"("router_jitter_noise":0.25)", R"("input_jitter_noise":0.125)")).router.noise, 0.125F);
   EXPECT_EQ(info_of(kPhi).router.raw_weight, RawWeight::near_tie_softmax);
   EXPECT_EQ(info_of(kDbrx).router.normalisation, Normalisation::l2);
   EXPECT_EQ(info_of(changed(kDbrx, R"("moe_normalize_expert_weights":2)",

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 
 #include "reference/numerics/bits.h"
 
@@ -55,6 +56,26 @@ TEST(Philox, DrawsAreMadeOfTheTop24Bits) {
     ASSERT_LT(uniform, 1.0f);
     ASSERT_TRUE(same(random_normal(stream, e), normal_quantile(u)));
   }
+}
+
+// Inside (0, 1) at both ends of a word, exactly; logarithms once in binary64 and rounded are the definition.
+TEST(Philox, GumbelsComeFromInsideTheInterval) {
+  const Stream stream{42, 0, 0};
+  double mean = 0;
+  const int n = 1 << 16;
+  for (std::uint64_t e = 0; e < n; ++e) {
+    const std::uint32_t w = random_word(stream, e) >> 9;
+    const float u = random_inside(stream, e);
+    ASSERT_EQ(static_cast<double>(u), (2.0 * w + 1) / 0x1p24);
+    const float a = -log(u), g = random_gumbel(stream, e);
+    ASSERT_GT(a, 0);
+    ASSERT_EQ(g, -log(a));
+    ASSERT_NEAR(g, -std::log(-std::log(static_cast<double>(u))), 1e-6 * (1 + std::fabs(g)));
+    mean += static_cast<double>(g) / n;
+  }
+  EXPECT_NEAR(mean, 0.5772156649, 5 * std::numbers::pi / std::sqrt(6.0 * n));  // Euler's constant; variance pi^2/6
+  EXPECT_NEAR(-log(-log(0x1p-24F)), -2.81154, 1e-5);
+  EXPECT_NEAR(-log(-log(1 - 0x1p-24F)), 16.63553, 1e-5);
 }
 
 // The moments of 2^20 Gaussians: standard errors 0.001, 0.0014 and 0.01, bounds about four of them.

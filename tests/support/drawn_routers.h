@@ -38,7 +38,7 @@ inline int for_every_drawn_router(
     Draw& draw, const std::function<void(const Router&, const Matrix&, const Batch&,
                                          const std::string&)>& test) {
   int count = 0;
-  for (const Choice choice : {Choice::top_k, Choice::table, Choice::random, Choice::balanced})
+  for (const Choice choice : {Choice::top_k, Choice::table, Choice::random, Choice::balanced, Choice::near_tie})
     for (const Noise noise :
          {Noise::none, Noise::gaussian, Noise::learned_gaussian, Noise::input_jitter})
       for (const bool training : {true, false})
@@ -49,12 +49,16 @@ inline int for_every_drawn_router(
               .chosen = K,
               .noise_kind = noise,
               .noise = 0.25F,
+              .score = choice == Choice::near_tie ? Score::logit : Score::softmax,
               .choice = choice,
-              .raw_weight = extras == 3 ? RawWeight::one : RawWeight::score,
+              .raw_weight = choice == Choice::near_tie ? RawWeight::near_tie_softmax
+                            : extras == 3              ? RawWeight::one
+                                                       : RawWeight::score,
               .normalisation = extras == 1 ? Normalisation::sum : Normalisation::none,
               .scale = 1.5F,
               .later = extras % 2 == 0 ? LaterSlots::random : LaterSlots::all,
-              .later_threshold = 0.4F};
+              .later_threshold = 0.4F,
+              .near_tie = 0.3F};
           const Router router =
               make_drawn_router(draw, E, D, config, extras % 2 == 1, extras != 0);
           test(router, draw.matrix(T, D), make_drawn_batch(draw, T, training),

@@ -15,10 +15,11 @@ inline std::vector<Preset> rows_of(std::string_view variant) {
   return rows;
 }
 
-/// Does the row choose by ranking scores of the token as it is, and use every slot?
+/// Does the row at evaluation choose by ranking scores of the token as it is, and use every slot?
 inline bool is_ranked(const Preset& row) {
   const RouterConfig& r = row.router;
-  return r.choice == Choice::top_k && r.later == LaterSlots::all && !row.unscored && !row.input_norm;
+  const bool ranks = r.choice == Choice::top_k || r.choice == Choice::near_tie;
+  return ranks && r.later == LaterSlots::all && !row.unscored && !row.input_norm;
 }
 
 /// Rows of token choice whose routing is a ranking.
