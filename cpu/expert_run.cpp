@@ -1,5 +1,6 @@
 // Networks over their rows: the fused kernels around the two products.
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "cpu/activation.h"
@@ -98,7 +99,13 @@ void products(std::vector<Run>& runs, const std::vector<Work>& works, int thread
   const std::vector<Task> tasks = plan(works, threads);
   const Index size = largest_output(works, tasks);
   Buffer values(size * threads);
-  parallel_for(threads, static_cast<Index>(tasks.size()), [&](Index i, int worker) {
+  // Every other thread begins at the small end: large tasks wait for arithmetic and small ones for
+  // memory, and side by side each has what it waits for to itself. As many as have been claimed at
+  // both ends together are at most all, so the ends do not pass each other.
+  const auto count = static_cast<Index>(tasks.size());
+  std::atomic<Index> from_front{0}, from_back{0};
+  parallel_for(threads, count, [&](Index, int worker) {
+    const Index i = worker % 2 == 0 ? from_front++ : count - 1 - from_back++;
     const Task& task = tasks[static_cast<std::size_t>(i)];
     Run& run = runs[static_cast<std::size_t>(task.job)];
     float* out = values.data() + worker * size;
