@@ -320,6 +320,7 @@ bool prove(const Options& options) {
 }  // namespace
 }  // namespace moe
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an option declared wrongly ends the program, as it should
 int main(int argc, char** argv) {
   moe::Options options;
   CLI::App app(

@@ -54,7 +54,8 @@ double two_level_loss(const HierarchicalLayer& layer, const Matrix& x, const Rec
           if (selected(from + t, k) == i && positions(from + t, k) >= 0 && g(from + t, k) > 0.5F) first[static_cast<std::size_t>(t)] = true;
       sum += inner_loss(layer.inner[static_cast<std::size_t>(i)], x.middleRows(from, size), first, C);
     }
-  const double inner = T == 0 ? 0 : sum / static_cast<double>(E1 * (T / size));
+  const Index losses = T == 0 ? 0 : E1 * (T / size);
+  const double inner = T == 0 ? 0 : sum / static_cast<double>(losses);
   return balance("gshard", numbers(trace, "logits"), 1, size) + inner;
 }
 

@@ -36,7 +36,7 @@ std::string_view code(Ink ink) {
     case Ink::good: return "1;32";
     case Ink::bad: return "1;31";
     case Ink::warn: return "33";
-    case Ink::accent: return "36";
+    case Ink::accent:
     case Ink::bar: return "36";
     case Ink::busy: return "33";
     case Ink::idle: return "31";
