@@ -94,7 +94,7 @@ constexpr std::array kPresets{
            .source = "MaxText random_routing: experts by lot, raw router "
                      "outputs as weights"},
     Preset{.name = "dynamic_moe",
-           .model = "Dynamic MoE, at most all 16",
+           .model = "Dynamic MoE, D and F unconfirmed",
            .router = {.chosen = 16,
                       .later = LaterSlots::until_mass,
                       .later_threshold = 0.4F},
