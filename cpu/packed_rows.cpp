@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+// Instructions that every processor of its kind has, so there is nothing to dispatch.
+HWY_BEFORE_NAMESPACE();
 namespace moe::cpu {
 
 namespace {
@@ -80,3 +82,4 @@ void interleave(const float* const* sources, Index rows, Index first, Index leng
 }
 
 }  // namespace moe::cpu
+HWY_AFTER_NAMESPACE();
