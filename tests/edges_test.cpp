@@ -16,10 +16,6 @@ namespace {
 using check::Case;
 using check::parse_case;
 
-Pass run_case(const check::Tier& tier, const Case& c) {
-  return run(tier, check::make_layer(c), check::make_tokens(c), 2, check::make_batch(c));
-}
-
 Experts& experts_of(Layer& layer) {
   return *std::visit([](auto& l) { return &l.experts; }, layer);
 }

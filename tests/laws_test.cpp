@@ -19,10 +19,6 @@ namespace {
 using check::Case;
 using check::parse_case;
 
-Pass run_case(const check::Tier& tier, const Case& c) {
-  return run(tier, check::make_layer(c), check::make_tokens(c), 2, check::make_batch(c));
-}
-
 // As many places as tokens: dropless, bit for bit.
 TEST_P(EveryTier, PlacesForAllIsDropless) {
   std::vector<Case> cases;

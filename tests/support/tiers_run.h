@@ -25,6 +25,11 @@ inline Pass run(const check::Tier& tier, const Layer& layer, const ConstMatrix& 
   return pass;
 }
 
+/// A case on two threads.
+inline Pass run_case(const check::Tier& tier, const check::Case& c) {
+  return run(tier, check::make_layer(c), check::make_tokens(c), 2, check::make_batch(c));
+}
+
 /// The stage as a matrix; throws where there is none.
 inline Matrix stage(const Recording& trace, const char* name) {
   const Stage* found = trace.find(name);
