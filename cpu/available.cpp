@@ -11,7 +11,8 @@ std::string unavailable() {
   static const bool available = !instruction_set().empty();
   if (available) return {};
   return "this processor has no vector instructions with a fused multiply-add (on x86: AVX2 and "
-         "FMA), which every sum of the cpu tier needs";
+         "FMA; on AArch64: NEON, and AES, without which older versions of Highway do not use it), "
+         "which every sum of the cpu tier needs";
 }
 
 void require_available() {
