@@ -1,14 +1,9 @@
 // Scores, choice and weights from the logits: one warp per token, all steps in one kernel.
-//
-// Expert e is handled by lane e % 32, slot k by lane k % 32, so that any number of either is possible
-// and neighbouring lanes touch neighbouring words. Sums that the contract orders are made by lane 0
-// alone, one after another; the other lanes' work is comparisons and elementary functions. Shuffles
-// order no memory, so what lanes write for each other is followed by a __syncwarp even where a
-// shuffle lies between.
+// How lanes divide the work: cuda/router_token.cuh.
 #include <cmath>
 
-#include "cuda/device.cuh"
-#include "cuda/kernels.h"
+#include "cuda/router_near_tie.cuh"
+#include "cuda/router_token.cuh"
 #include "reference/numerics/elementary.h"
 #include "reference/numerics/philox.h"
 #include "reference/numerics/top_k_key.h"
@@ -16,7 +11,6 @@
 namespace moe::MOE_CUDA_NAMESPACE::kernels {
 namespace {
 
-constexpr unsigned kAll = 0xffffffff;
 constexpr int kWarps = 4;
 // Scores and weights of a token lie in shared memory if they fit, else in the results themselves.
 constexpr std::size_t kSharedBytes = 48 * 1024;
@@ -32,37 +26,6 @@ struct Routing {
   float* chosen_scores;         // [T,K]
   bool in_shared;
 };
-
-// One token, as the lanes of its warp see it.
-struct Token {
-  const RouterConfig& config;
-  int lane, E, K;
-  const float* z;     // logits [E]
-  const float* bias;  // of the selection [E], or nullptr
-  float* s;           // scores [E]
-  float* w;           // weights [K]
-  int* S;             // chosen experts [K]
-  float* judged;      // scores of the groups
-  const Besides& besides;
-  Index pair;         // number of the token's first slot in draws
-  std::uint64_t least_group = 0;  // key of the last group that is kept
-};
-
-__device__ __forceinline__ std::uint64_t warp_max(std::uint64_t key) {
-  for (int step = 16; step > 0; step /= 2) {
-    const std::uint64_t other = __shfl_xor_sync(kAll, key, step);
-    if (other > key) key = other;
-  }
-  return key;
-}
-// The largest number; NaN takes no part.
-__device__ __forceinline__ float warp_max(float x) {
-  for (int step = 16; step > 0; step /= 2) {
-    const float other = __shfl_xor_sync(kAll, x, step);
-    if (other > x) x = other;
-  }
-  return x;
-}
 
 // p_i = exp(x_i - max) / (e_0 + e_1 + ...); x_i = x(i). Ends with every lane having written its own.
 template <class Logit>
@@ -98,19 +61,6 @@ __device__ __forceinline__ void score(const Token& token) {
 // Score plus bias: what the choice ranks, before groups are left out.
 __device__ __forceinline__ float rank(const Token& token, int e) {
   return token.bias != nullptr ? __fadd_rn(token.s[e], token.bias[e]) : token.s[e];
-}
-
-// The largest of key(i), 0 <= i < n, that is less than `below`; the same in every lane. Keys differ,
-// so a list comes out in order by asking again below the last answer, and nothing has to be marked.
-template <class Key>
-__device__ __forceinline__ std::uint64_t largest_below(std::uint64_t below, int lane, int n,
-                                                       Key key) {
-  std::uint64_t best = 0;
-  for (int i = lane; i < n; i += 32) {
-    const std::uint64_t candidate = key(i);
-    if (candidate < below && candidate > best) best = candidate;
-  }
-  return warp_max(best);
 }
 
 // Scores the groups, one lane each, and finds the last that is kept.
@@ -161,72 +111,6 @@ __device__ __forceinline__ void choose(const Token& token) {
     last = largest_below(last, token.lane, token.E, key);
     if (token.lane == k % 32) token.S[k] = static_cast<int>(numerics::top_k_index(last));
   }
-}
-
-// SparseMixer: see reference/router_near_tie.cpp. Has one of the slots before k that expert?
-__device__ __forceinline__ bool is_taken(const Token& token, int k, int e) {
-  bool taken = false;
-  for (int j = 0; j < k; j++) taken = taken || token.S[j] == e;
-  return taken;
-}
-
-__device__ __forceinline__ bool ties(const Token& token, float z, float m) {
-  const float magnitude = z < 0 ? -z : z;
-  const float size = magnitude > m ? magnitude : m;
-  return !(__fdiv_rn(__fsub_rn(m, z), size) > __fmul_rn(2, token.config.near_tie));
-}
-
-// Key of expert e by its logit if no slot before k has it, else less than any key.
-__device__ __forceinline__ std::uint64_t key_left(const Token& token, int k, int e) {
-  return is_taken(token, k, e) ? 0 : numerics::top_k_key(token.z[e], static_cast<unsigned>(e));
-}
-
-// Draws the experts among near ties, slot after slot: all lanes look for the largest logit, then for
-// the largest with a Gumbel number added.
-__device__ __forceinline__ void draw_near_ties(const Token& token) {
-  for (int k = 0; k < token.K; k++) {
-    const std::uint64_t best =
-        largest_below(~std::uint64_t{0}, token.lane, token.E,
-                      [&](int e) { return key_left(token, k, e); });
-    const float m = token.z[numerics::top_k_index(best)];
-    const Draws& draws = token.besides.near_tie;
-    const Index first = (token.pair + k) * token.E;
-    const std::uint64_t drawn = largest_below(~std::uint64_t{0}, token.lane, token.E, [&](int e) {
-      const float z = token.z[e];
-      if (is_taken(token, k, e) || !ties(token, z, m)) return std::uint64_t{0};
-      const float g = numerics::random_gumbel(draws.stream, static_cast<std::uint64_t>(first + e));
-      return numerics::top_k_key(__fadd_rn(z, g), static_cast<unsigned>(e));
-    });
-    if (token.lane == 0) token.S[k] = static_cast<int>(numerics::top_k_index(drawn));
-    __syncwarp();  // without it: other lanes look for experts left before they see that this is taken
-  }
-}
-
-// The weight of slot k, by the one lane that has it.
-__device__ __forceinline__ float near_tie_softmax(const Token& token, int k) {
-  const int chosen = token.S[k];
-  int b = chosen;
-  if (token.besides.drawn) {
-    std::uint64_t best = 0;
-    for (int e = 0; e < token.E; e++) {
-      const std::uint64_t key = key_left(token, k, e);
-      if (key > best) best = key;
-    }
-    b = static_cast<int>(numerics::top_k_index(best));
-  }
-  const float m = token.z[b];
-  float sum = 0;
-  for (int e = 0; e < token.E; e++) {
-    const float z = token.z[e];
-    if (is_taken(token, k, e) || !ties(token, z, m)) continue;
-    sum = __fadd_rn(sum, numerics::exp(__fsub_rn(z, m)));
-  }
-  if (chosen == b) return __fdiv_rn(1, sum);
-
-  const float q = __fdiv_rn(numerics::exp(__fsub_rn(token.z[chosen], m)), sum);
-  const float u = numerics::random_uniform(token.besides.midpoint.stream,
-                                           static_cast<std::uint64_t>(token.pair + k));
-  return u > 0.75F ? q : __fmul_rn(q, 1.0F / 3.0F);
 }
 
 // Raw weights of the chosen, each lane those of its slots.

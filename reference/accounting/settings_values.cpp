@@ -85,12 +85,8 @@ std::optional<std::vector<std::string>> Settings::texts(Keys keys) {
   std::string_view key;
   const Json* value = find(keys, key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_array()) refuse(key, "a list of strings");
-  std::vector<std::string> list;
-  for (const Json& item : *value) {
-    if (!item.is_string()) refuse(key, "a list of strings");
-    list.push_back(item.get<std::string>());
-  }
+  auto list = io::list_of_strings(*value);
+  if (!list) refuse(key, "a list of strings");
   return list;
 }
 

@@ -125,12 +125,8 @@ std::optional<std::vector<std::string>> ConfigReader::find_texts(
     std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_array()) refuse(key, "a list of strings");
-  std::vector<std::string> list;
-  for (const Json& item : *value) {
-    if (!item.is_string()) refuse(key, "a list of strings");
-    list.push_back(item.get<std::string>());
-  }
+  auto list = list_of_strings(*value);
+  if (!list) refuse(key, "a list of strings");
   return list;
 }
 

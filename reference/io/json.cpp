@@ -99,6 +99,16 @@ Json read_json(const std::string& path, std::size_t limit) {
   return parse_json(read_text(path, limit), path);
 }
 
+std::optional<std::vector<std::string>> list_of_strings(const Json& value) {
+  if (!value.is_array()) return std::nullopt;
+  std::vector<std::string> list;
+  for (const Json& item : value) {
+    if (!item.is_string()) return std::nullopt;
+    list.push_back(item.get<std::string>());
+  }
+  return list;
+}
+
 std::string excerpt(const Json& value) {
   constexpr std::size_t most = 60;
   const std::string text =

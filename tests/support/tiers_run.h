@@ -9,6 +9,7 @@
 #include "check/case.h"
 #include "check/compare.h"
 #include "check/tier.h"
+#include "reference/sparse.h"
 
 namespace moe::test {
 
@@ -23,6 +24,13 @@ inline Pass run(const check::Tier& tier, const Layer& layer, const ConstMatrix& 
   Pass pass;
   pass.y = tier.prepare(layer, threads)->run(x, &pass.trace, batch);
   return pass;
+}
+
+/// What the reference does with a token-choice case.
+inline Recording reference_trace(const check::Case& c, const Batch& batch) {
+  Recording trace;
+  reference::sparse(check::make_sparse_layer(c), check::make_tokens(c), &trace, batch);
+  return trace;
 }
 
 /// A case on two threads.
