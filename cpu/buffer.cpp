@@ -1,6 +1,8 @@
 #include "cpu/buffer.h"
 
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <new>
@@ -14,6 +16,7 @@ namespace moe::cpu {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::align_val_t kLine{64};
 constexpr std::size_t kLeastKept = std::size_t{256} << 10;
 constexpr std::size_t kMostKept = std::size_t{512} << 20;
 
@@ -26,11 +29,6 @@ constexpr bool kKeeps = !__has_feature(address_sanitizer) && !__has_feature(thre
 constexpr bool kKeeps = true;
 #endif
 
-// Where a huge page could not fit, a cache line is enough.
-std::align_val_t alignment(std::size_t bytes) {
-  return std::align_val_t{bytes < 2 * kHugePage ? 64 : kHugePage};
-}
-
 // Small blocks have their own size. Large ones have one of eight sizes between two powers of two, so
 // that batches of nearly the same shape find each other's; what is not touched takes no memory.
 std::size_t size_of_block(std::size_t bytes) {
@@ -39,13 +37,49 @@ std::size_t size_of_block(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-void* take_from_system(std::size_t size) {
-  void* memory = ::operator new(size, alignment(size));
 #if defined(__linux__)
-  // A wish: where it is not granted, everything works as before.
-  if (alignment(size) == std::align_val_t{kHugePage}) madvise(memory, size, MADV_HUGEPAGE);
+// Asks for huge pages where they fit: a wish; where it is not granted, everything works as before.
+void ask_for_huge_pages(void* memory, std::size_t size) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  const std::uintptr_t last = (begin + size) / kHugePage * kHugePage;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+}
+
+// Where huge pages fit, pages of its own: those of the heap remember what was asked for them before.
+bool has_own_pages(std::size_t size) { return kKeeps && size >= 2 * kHugePage; }
+
+void* map_pages(std::size_t size, std::size_t used) {
+  // The part that begins on a huge page, of so much that there is one.
+  const std::size_t room = size + kHugePage;
+  void* all = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED) throw std::bad_alloc();
+  auto* const bytes = static_cast<std::byte*>(all);
+  const std::size_t before = kHugePage - reinterpret_cast<std::uintptr_t>(all) % kHugePage;
+  munmap(bytes, before);
+  if (before < kHugePage) munmap(bytes + before + size, kHugePage - before);
+  ask_for_huge_pages(bytes + before, used);  // none for a few bytes at the end
+  return bytes + before;
+}
+
+void unmap_pages(void* memory, std::size_t size) { munmap(memory, size); }
+#else
+void ask_for_huge_pages(void*, std::size_t) {}
+bool has_own_pages(std::size_t) { return false; }
+void* map_pages(std::size_t, std::size_t) { return nullptr; }
+void unmap_pages(void*, std::size_t) {}
 #endif
-  return memory;
+
+// `size` bytes, of which `used` are asked for now.
+void* take_from_system(std::size_t size, std::size_t used) {
+  return has_own_pages(size) ? map_pages(size, used) : ::operator new(size, kLine);
+}
+
+void give_to_system(void* memory, std::size_t size) noexcept {
+  if (has_own_pages(size))
+    unmap_pages(memory, size);
+  else
+    ::operator delete(memory, kLine);
 }
 
 // Blocks that nobody uses, by size.
@@ -77,7 +111,7 @@ class Kept {
   void clear() noexcept {
     const std::lock_guard lock(mutex_);
     for (auto& [size, blocks] : blocks_)
-      for (void* memory : blocks) ::operator delete(memory, alignment(size));
+      for (void* memory : blocks) give_to_system(memory, size);
     blocks_.clear();
     total_ = 0;
   }
@@ -101,14 +135,20 @@ void* allocate_lines(std::size_t bytes) {
   const std::size_t size = size_of_block(bytes);
   if (kKeeps && size >= kLeastKept)
     if (void* memory = kept().take(size)) return memory;
-  return take_from_system(size);
+  return take_from_system(size, bytes);
 }
 
 void release_lines(void* memory, std::size_t bytes) noexcept {
   if (memory == nullptr) return;
   const std::size_t size = size_of_block(bytes);
   if (kKeeps && size >= kLeastKept && kept().put(memory, size)) return;
-  ::operator delete(memory, alignment(size));
+  give_to_system(memory, size);
+}
+
+Matrix new_matrix(Index rows, Index cols) {
+  Matrix m(rows, cols);
+  ask_for_huge_pages(m.data(), static_cast<std::size_t>(m.size()) * sizeof(float));
+  return m;
 }
 
 void release_kept_lines() noexcept { kept().clear(); }

@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "cpu/available.h"
+#include "cpu/buffer.h"
 #include "cpu/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -35,9 +36,9 @@ constexpr Index kTogether = 16;  // tokens per task
 
 void add_shared(const Beside& beside, Index t, float* y, Index D) {
   if (beside.keep != nullptr)
-    for (Index d = 0; d < D; d++) y[d] = (*beside.keep)[t] * y[d];
+    for (Index d = 0; d < D; d++) y[d] = beside.keep[t] * y[d];
   if (beside.shared == nullptr) return;
-  const float* more = beside.shared->data() + t * D;
+  const float* more = beside.shared + t * D;
   for (Index d = 0; d < D; d++) y[d] = y[d] + more[d];
 }
 
@@ -50,17 +51,16 @@ void add_shared(const Beside& beside, Matrix& y, int threads) {
   });
 }
 
-Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
-                       const Beside& beside, int threads) {
+void combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
+                     const Beside& beside, float* y, int threads) {
   require_available();
   const Index T = dispatch.positions.rows();
   const Index K = dispatch.positions.cols();
   const Index D = rows.cols();
   const bool weighted = routing.weight_on == WeightOn::output;
-  Matrix y(T, D);
   parallel_ranges(thread_count(threads), T, kTogether, [&](Index first, Index last) {
     for (Index t = first; t < last; t++) {
-      float* sum = y.data() + t * D;
+      float* sum = y + t * D;
       std::fill(sum, sum + D, 0.0F);
       for (Index k = 0; k < K; k++) {
         if (dispatch.positions(t, k) < 0) continue;  // nobody computed it
@@ -68,16 +68,16 @@ Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const C
         const float* row = rows.data() + dispatch.positions(t, k) * rows.outerStride();
         HWY_DYNAMIC_DISPATCH(add_weighted_here)(weight, row, sum, D);
       }
-      if (beside.combined != nullptr) std::copy(sum, sum + D, beside.combined->data() + t * D);
+      if (beside.combined != nullptr) std::copy(sum, sum + D, beside.combined + t * D);
       add_shared(beside, t, sum, D);
     }
   });
-  return y;
 }
 
 Matrix combine(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
                Trace* trace, int threads) {
-  Matrix y = combine_and_add(dispatch, routing, rows, {}, threads);
+  Matrix y = new_matrix(dispatch.positions.rows(), rows.cols());
+  combine_and_add(dispatch, routing, rows, {}, y.data(), threads);
   record(trace, "combined", y);
   return y;
 }

@@ -9,16 +9,16 @@ namespace moe::cpu {
 Matrix combine(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
                Trace* trace, int threads = 0);
 
-/// What combine_and_add adds.
+/// What add_shared and combine_and_add put beside it; nullptr: nothing.
 struct Beside {
-  const Matrix* shared = nullptr;  ///< [T,D] the shared experts' outputs, or nullptr
-  const Vector* keep = nullptr;    ///< [T] what the sum is multiplied by before, or nullptr
-  Matrix* combined = nullptr;      ///< [T,D] where the sum before that goes, or nullptr
+  const float* shared = nullptr;  ///< [T,D] the shared experts' outputs
+  const float* keep = nullptr;    ///< [T] what the sum is multiplied by before
+  float* combined = nullptr;      ///< [T,D] where the sum before that goes
 };
 
-/// The same and what stands beside the routed experts, in one pass.
-Matrix combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
-                       const Beside& beside, int threads);
+/// The same and what stands beside the routed experts, in one pass, into y [T,D].
+void combine_and_add(const Dispatch& dispatch, const Routing& routing, const ConstMatrix& rows,
+                     const Beside& beside, float* y, int threads);
 
 /// y = keep y + shared, each step where it is not nullptr.
 void add_shared(const Beside& beside, Matrix& y, int threads);

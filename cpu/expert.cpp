@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "cpu/available.h"
+#include "cpu/buffer.h"
 #include "cpu/parallel.h"
 #include "reference/error.h"
 
@@ -46,15 +47,23 @@ PreparedExperts prepare(const Experts& experts, WeightFormat format) {
   return prepared;
 }
 
+Index bytes(const PreparedFfn& ffn) { return ffn.in.bytes() + ffn.down.bytes(); }
+
+Index bytes(const PreparedExperts& experts) {
+  Index all = 0;
+  for (const PreparedFfn& ffn : experts.ffn) all += bytes(ffn);
+  return all;
+}
+
 int thread_count(int requested, const PreparedExperts& experts, Index rows) {
   // Of one thread in a nanosecond, on a processor of today; twice as much would not matter.
   constexpr double bytes_read = 40, multiply_adds = 100;
   if (experts.ffn.empty()) return thread_count(requested, 0.0);
   const PreparedFfn& one = experts.ffn.front();
   const auto touched = static_cast<double>(std::min<Index>(rows, count(experts)));
-  const auto bytes = static_cast<double>(one.in.bytes() + one.down.bytes());
+  const auto weight_bytes = static_cast<double>(bytes(one));
   const auto weights = static_cast<double>((one.gated ? 3 : 2) * one.hidden * one.width);
-  return thread_count(requested, std::max(touched * bytes / bytes_read,
+  return thread_count(requested, std::max(touched * weight_bytes / bytes_read,
                                           static_cast<double>(rows) * weights / multiply_adds));
 }
 
@@ -90,7 +99,7 @@ Experts unpack(const PreparedExperts& prepared) {
 
 Matrix hidden_values(const Activation& activation, const PreparedFfn& ffn, const ConstMatrix& x,
                      int threads) {
-  Matrix hidden(x.rows(), ffn.hidden);
+  Matrix hidden = new_matrix(x.rows(), ffn.hidden);
   const FfnJob job{.ffn = &ffn,
                    .activation = &activation,
                    .rows = x.rows(),
@@ -113,7 +122,7 @@ Matrix run_experts(const PreparedExperts& experts, const Dispatch& dispatch,
   const Index R = rows.rows();
   const Index D = rows.cols();
   const Index F = experts.ffn.empty() ? 0 : experts.ffn[0].hidden;
-  Matrix out(R, D);
+  Matrix out = new_matrix(R, D);
   Matrix hidden = Matrix::Zero(trace != nullptr ? R : 0, F);
   std::vector<FfnJob> jobs;
   for (std::size_t e = 0; e < experts.ffn.size(); e++) {

@@ -36,6 +36,11 @@ inline Index count(const PreparedExperts& experts) {
   return static_cast<Index>(experts.ffn.size()) + experts.identities;
 }
 
+/// Bytes of the networks' packed weights.
+Index bytes(const PreparedFfn& ffn);
+/// Of all of them.
+Index bytes(const PreparedExperts& experts);
+
 /// Threads for a layer whose experts see `rows` rows in all: `requested`, or for 0 as many as are
 /// worth waking for that (cpu/parallel.h).
 int thread_count(int requested, const PreparedExperts& experts, Index rows);
@@ -88,8 +93,11 @@ struct FfnJob {
 void run_identities(const PreparedExperts& experts, const Dispatch& dispatch,
                     const ConstMatrix& rows, Matrix& out);
 
-/// Runs the networks together, in three steps with a barrier after each: rows into tiles; first
-/// products and activation, which leave the hidden values in tiles; second product.
-void run_ffns(std::span<const FfnJob> jobs, int threads);
+/// Runs the networks together, each in three steps: rows into tiles; first product and activation,
+/// which leave the hidden values in tiles; second product. A step of one network waits for the step
+/// before it, not for the other networks.
+///   arena: how many values the rows and hidden values of a wave of networks take, if it is more than
+///          one network; 0: as many as suit them. It shows in no result.
+void run_ffns(std::span<const FfnJob> jobs, int threads, Index arena = 0);
 
 }  // namespace moe::cpu

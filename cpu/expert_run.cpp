@@ -1,168 +1,186 @@
-// Networks over their rows: the fused kernels around the two products.
+// Networks over their rows, on all threads.
+//
+// What bounds this is the end of each step: a thread that has nothing left to do waits for the
+// others' last tasks, once in each of the three steps where a barrier stands after it. There is
+// none here. A task waits for what it reads, which is a network's own rows or hidden values, and
+// they are nearly always there: the last task of a step is of another network than the first of the
+// next.
+//
+// Networks go in waves, so that their rows and hidden values take little memory and stay in a cache
+// of some megabytes. The waves follow one another without a barrier too, in two arenas by turns.
 #include <algorithm>
-#include <atomic>
+#include <deque>
 #include <vector>
 
-#include "cpu/activation.h"
 #include "cpu/expert.h"
+#include "cpu/ffn_run.h"
 #include "cpu/parallel.h"
-#include "cpu/schedule.h"
 
 namespace moe::cpu {
 namespace {
 
-// A job and its values in tiles.
-struct Run {
-  const FfnJob* job;
-  PackedRows rows;    // [rows,D]
-  PackedRows hidden;  // [rows,F]
+template <class T>
+T& at(std::vector<T>& all, Index i) {
+  return all[static_cast<std::size_t>(i)];
+}
+template <class T>
+Index count(const std::vector<T>& all) {
+  return static_cast<Index>(all.size());
+}
+
+// Tiles whose rows one task brings.
+struct Gather {
+  Index job, first_tile, last_tile;
+};
+std::vector<Gather> plan_gathers(const std::vector<FfnRun>& runs) {
+  constexpr Index together = 8;
+  std::vector<Gather> gathers;
+  for (Index j = 0; j < count(runs); j++) {
+    const Index tiles = runs[static_cast<std::size_t>(j)].tile_count();
+    for (Index t = 0; t < tiles; t += together)
+      gathers.push_back({j, t, std::min(tiles, t + together)});
+  }
+  return gathers;
+}
+
+// One of the two products of every network, in tasks.
+struct Products {
+  std::vector<Task> tasks;
+  Index largest;  // values that a task leaves
+};
+Products plan_products(const std::vector<FfnRun>& runs, Work (FfnRun::*product)() const,
+                       int threads) {
+  std::vector<Work> works;
+  for (const FfnRun& run : runs) works.push_back((run.*product)());
+  std::vector<Task> tasks = plan(works, threads);
+  const Index largest = largest_output(works, tasks);
+  return {std::move(tasks), largest};
+}
+
+// Networks that are under way together.
+class Wave {
+ public:
+  Wave(std::vector<FfnRun> runs, int threads)
+      : runs_(std::move(runs)),
+        gathers_(plan_gathers(runs_)),
+        first_(plan_products(runs_, &FfnRun::first_product, threads)),
+        second_(plan_products(runs_, &FfnRun::second_product, threads)),
+        next_gather_(count(gathers_)),
+        next_first_(count(first_.tasks)),
+        next_second_(count(second_.tasks)),
+        to_gather_(runs_.size()),
+        to_hide_(runs_.size()) {
+    for (const Gather& gather : gathers_) at(to_gather_, gather.job).add();
+    for (const Task& task : first_.tasks) at(to_hide_, task.job).add();
+    for (Index i = 0; i < count(first_.tasks) + count(second_.tasks); i++) to_end_.add();
+  }
+
+  // One thread's part of it. `scaled` is for gathering, `values` for a task's outputs.
+  void work(int worker, float* scaled, float* values) {
+    for (Index i; (i = next_gather_.take(worker)) >= 0;) {
+      const Gather& gather = at(gathers_, i);
+      for (Index t = gather.first_tile; t < gather.last_tile; t++)
+        at(runs_, gather.job).gather(t, scaled);
+      at(to_gather_, gather.job).end();
+    }
+    for (Index i; (i = next_first_.take(worker)) >= 0;) {
+      const Task& task = at(first_.tasks, i);
+      at(to_gather_, task.job).wait();  // its rows would still be those of another wave
+      at(runs_, task.job).hidden_values(task.block, values);
+      at(to_hide_, task.job).end();
+      to_end_.end();
+    }
+    for (Index i; (i = next_second_.take(worker)) >= 0;) {
+      const Task& task = at(second_.tasks, i);
+      at(to_hide_, task.job).wait();  // every output is a sum over all hidden values of its row
+      at(runs_, task.job).outputs(task.block, values);
+      to_end_.end();
+    }
+  }
+
+  // Returns when nobody reads or writes its arena any more.
+  void wait() const { to_end_.wait(); }
+
+  Index largest_output() const { return std::max(first_.largest, second_.largest); }
+
+ private:
+  std::vector<FfnRun> runs_;
+  std::vector<Gather> gathers_;
+  Products first_, second_;
+  TwoEnds next_gather_, next_first_, next_second_;
+  std::vector<Pending> to_gather_, to_hide_;  // of each network
+  Pending to_end_;
 };
 
-// Step 1: the tile's rows, from wherever they are.
-void pack_tile(Run& run, Index tile, float* scaled) {
-  const FfnJob& job = *run.job;
-  const Index D = job.ffn->width;
-  const Tiles& tiles = run.rows.tiles();
-  const float* sources[kMostRows];
-  for (Index i = 0; i < tiles.rows(tile); i++) {
-    const Index r = tiles.begin(tile) + i;
-    const float* x = job.x + job.stride * (job.tokens != nullptr ? job.tokens[r] : r);
-    if (job.input_scale != nullptr) {
-      float* product = scaled + i * D;
-      for (Index d = 0; d < D; d++) product[d] = job.input_scale[r] * x[d];
-      x = product;
-    }
-    if (job.dispatched != nullptr) std::copy(x, x + D, job.dispatched + r * D);
-    sources[i] = x;
-  }
-  run.rows.set(tile, sources);
+// Values of an arena: few beside the weights and for a cache, but enough that there are tasks for
+// all threads in a wave.
+Index arena_suiting(std::span<const FfnJob> jobs) {
+  constexpr Index share = 128;  // of the weights' bytes
+  constexpr Index least = Index{3} << 20, most = Index{16} << 20;
+  Index weights = 0;
+  for (const FfnJob& job : jobs) weights += bytes(*job.ffn);
+  return std::clamp(weights / share, least, most) / Index{sizeof(float)};
 }
 
-// Step 2, after the product: the activation, and its results into the tiles of `hidden`.
-// `values` is [panel][row][16]; of a gated network the panels are gate, up, gate, up, ...
-void activate(Run& run, const Block& block, float* values) {
-  const FfnJob& job = *run.job;
-  const Index F = job.ffn->hidden;
-  const Tiles& tiles = run.hidden.tiles();
-  const Depths& depths = run.hidden.depths();
-  const Index first = tiles.begin(block.first_tile);
-  const Index size = (tiles.begin(block.last_tile) - first) * kPanel;
-  const Index unit = job.ffn->gated ? 2 : 1;
-  for (Index panel = block.first_panel; panel < block.last_panel; panel += unit) {
-    float* gate = values + (panel - block.first_panel) * size;
-    float* h = gate + (unit - 1) * size;
-    if (job.ffn->gated)
-      gated_activation(*job.activation, gate, h, h, size);
-    else
-      nonlinearity(*job.activation, h, h, size);
-
-    const Index f = panel / unit * kPanel;
-    const Index width = std::min(kPanel, F - f);
-    const Index piece = depths.piece(f);
-    for (Index t = block.first_tile; t < block.last_tile; t++) {
-      const Index rows = tiles.rows(t);
-      float* to = run.hidden.at(piece, t) + (f - depths.begin(piece)) * rows;
-      const float* sources[kMostRows];
-      for (Index i = 0; i < rows; i++, h += kPanel) {
-        sources[i] = h;
-        if (job.hidden != nullptr)
-          std::copy(h, h + width, job.hidden + (tiles.begin(t) + i) * F + f);
-      }
-      interleave(sources, rows, 0, width, to);
-    }
-  }
-}
-
-// Step 3, after the product: the outputs to their rows.
-void store(const Run& run, const Block& block, const float* values) {
-  const FfnJob& job = *run.job;
-  const Index D = job.ffn->width;
-  const Tiles& tiles = run.hidden.tiles();
-  for (Index panel = block.first_panel; panel < block.last_panel; panel++) {
-    const Index d = panel * kPanel;
-    const Index width = std::min(kPanel, D - d);
-    for (Index r = tiles.begin(block.first_tile); r < tiles.begin(block.last_tile); r++) {
-      float* to = job.out + r * D + d;
-      if (job.output_scale != nullptr)
-        for (Index j = 0; j < width; j++) to[j] = job.output_scale[r] * values[j];
-      else
-        std::copy(values, values + width, to);
-      values += kPanel;
-    }
-  }
-}
-
-// Runs all blocks of a product; `then` gets each block's values.
-template <class Then>
-void products(std::vector<Run>& runs, const std::vector<Work>& works, int threads, bool first,
-              const Then& then) {
-  const std::vector<Task> tasks = plan(works, threads);
-  const Index size = largest_output(works, tasks);
-  Buffer values(size * threads);
-  // Every other thread begins at the small end: large tasks wait for arithmetic and small ones for
-  // memory, and side by side each has what it waits for to itself. As many as have been claimed at
-  // both ends together are at most all, so the ends do not pass each other.
-  const auto count = static_cast<Index>(tasks.size());
-  std::atomic<Index> from_front{0}, from_back{0};
-  parallel_for(threads, count, [&](Index, int worker) {
-    const Index i = worker % 2 == 0 ? from_front++ : count - 1 - from_back++;
-    const Task& task = tasks[static_cast<std::size_t>(i)];
-    Run& run = runs[static_cast<std::size_t>(task.job)];
-    float* out = values.data() + worker * size;
-    const PreparedFfn& ffn = *run.job->ffn;
-    multiply(first ? run.rows : run.hidden, first ? ffn.in : ffn.down, task.block, out);
-    then(run, task.block, out);
-  });
-}
-
-void pack(std::vector<Run>& runs, int threads) {
-  struct Tile {
-    Run* run;
-    Index first, last;
-  };
-  constexpr Index together = 8;
-  std::vector<Tile> tasks;
-  Index scaled_size = 0;
+// The jobs with rows, in the waves that they go in.
+std::vector<std::vector<const FfnJob*>> in_waves(std::span<const FfnJob> jobs, Index limit) {
+  std::vector<std::vector<const FfnJob*>> waves;
   Index values = 0;
-  for (Run& run : runs) {
-    values += run.job->rows * run.job->ffn->width;
-    const Index count = run.rows.tiles().count();
-    for (Index t = 0; t < count; t += together)
-      tasks.push_back({&run, t, std::min(count, t + together)});
-    if (run.job->input_scale != nullptr)
-      scaled_size = std::max(scaled_size, run.job->ffn->width * tile_height());
+  for (const FfnJob& job : jobs) {
+    if (job.rows == 0) continue;  // nobody chose this expert
+    if (waves.empty() || values + FfnRun::values(job) > limit) {
+      waves.emplace_back();
+      values = 0;
+    }
+    waves.back().push_back(&job);
+    values += FfnRun::values(job);
   }
-  // One thread copies so few in less time than two take to meet.
-  constexpr Index few = Index{1} << 14;
-  if (values <= few) threads = 1;
-  Buffer scaled(scaled_size * threads);
-  parallel_for(threads, static_cast<Index>(tasks.size()), [&](Index i, int worker) {
-    const Tile& task = tasks[static_cast<std::size_t>(i)];
-    for (Index t = task.first; t < task.last; t++)
-      pack_tile(*task.run, t, scaled.data() + worker * scaled_size);
-  });
+  return waves;
+}
+
+// Values that the largest of the waves takes; where one follows another as many as it may take, so
+// that batches of nearly the same shape find the memory of the one before.
+Index arena_size(const std::vector<std::vector<const FfnJob*>>& waves, Index limit) {
+  Index size = waves.size() > 1 ? limit : 0;
+  for (const std::vector<const FfnJob*>& wave : waves) {
+    Index values = 0;
+    for (const FfnJob* job : wave) values += FfnRun::values(*job);
+    size = std::max(size, values);
+  }
+  return size;
+}
+
+std::vector<FfnRun> lay_out(const std::vector<const FfnJob*>& jobs, float* arena) {
+  std::vector<FfnRun> runs;
+  for (const FfnJob* job : jobs) {
+    runs.emplace_back(*job, arena);
+    arena += FfnRun::values(*job);
+  }
+  return runs;
 }
 
 }  // namespace
 
-void run_ffns(std::span<const FfnJob> jobs, int threads) {
-  std::vector<Run> runs;
-  for (const FfnJob& job : jobs) {
-    if (job.rows == 0) continue;  // nobody chose this expert
-    runs.push_back({&job, PackedRows(job.rows, job.ffn->width, tile_height()),
-                    PackedRows(job.rows, job.ffn->hidden, tile_height())});
+void run_ffns(std::span<const FfnJob> jobs, int threads, Index arena) {
+  if (arena == 0) arena = arena_suiting(jobs);
+  const auto groups = in_waves(jobs, arena);
+  arena = arena_size(groups, arena);
+  Buffer memory(arena * std::min<Index>(2, count(groups)));
+  std::deque<Wave> waves;
+  Index scaled_size = 0, values_size = 0;
+  for (const FfnJob& job : jobs) scaled_size = std::max(scaled_size, FfnRun::scaled_values(job));
+  for (std::size_t w = 0; w < groups.size(); w++) {
+    waves.emplace_back(lay_out(groups[w], memory.data() + (w % 2 == 0 ? 0 : arena)), threads);
+    values_size = std::max(values_size, waves.back().largest_output());
   }
-  pack(runs, threads);
-
-  std::vector<Work> in, down;
-  for (const Run& run : runs) {
-    in.push_back({run.rows.tiles(), run.job->ffn->in.count(), run.job->ffn->gated ? 2 : 1});
-    if (run.job->out != nullptr)
-      down.push_back({run.hidden.tiles(), run.job->ffn->down.count(), 1});
-  }
-  products(runs, in, threads, true, activate);
-  // Nobody may read hidden values before all of a row's are there: parallel_for ends in a barrier.
-  if (!down.empty()) products(runs, down, threads, false, store);
+  Buffer scaled(scaled_size * threads), values(values_size * threads);
+  parallel_for(threads, threads, [&](Index, int worker) {
+    for (std::size_t w = 0; w < waves.size(); w++) {
+      if (w >= 2) waves[w - 2].wait();  // or its values would be written over
+      waves[w].work(worker, scaled.data() + worker * scaled_size,
+                    values.data() + worker * values_size);
+    }
+  });
 }
 
 }  // namespace moe::cpu

@@ -13,14 +13,40 @@ namespace moe::cpu {
 namespace {
 
 // Copies a task's outputs to where they belong in y [T,F].
-void store(const Tiles& tiles, const Block& block, const float* out, Matrix& y) {
+void store(const Tiles& tiles, const Block& block, const float* out, float* y, Index F) {
   const Index first = tiles.begin(block.first_tile);
   const Index rows = tiles.begin(block.last_tile) - first;
   for (Index panel = block.first_panel; panel < block.last_panel; panel++) {
-    const Index width = std::min(kPanel, y.cols() - panel * kPanel);
+    const Index width = std::min(kPanel, F - panel * kPanel);
     for (Index r = 0; r < rows; r++, out += kPanel)
-      std::copy(out, out + width, y.data() + (first + r) * y.cols() + panel * kPanel);
+      std::copy(out, out + width, y + (first + r) * F + panel * kPanel);
   }
+}
+
+// y = x W^T + b for some rows, y [n,F].
+void multiply_rows(const ConstMatrix& x, const PreparedLinear& w, float* y, int threads) {
+  Buffer memory(x.size());
+  PackedRows rows(x.rows(), x.cols(), tile_height(), memory.data());
+  const Tiles& tiles = rows.tiles();
+  constexpr Index together = 16;  // tiles per task
+  parallel_ranges(threads, tiles.count(), together, [&](Index first, Index last) {
+    for (Index t = first; t < last; t++) {
+      std::vector<const float*> sources;
+      for (Index r = tiles.begin(t); r < tiles.begin(t + 1); r++)
+        sources.push_back(x.data() + r * x.outerStride());
+      rows.set(t, sources.data());
+    }
+  });
+
+  const std::vector<Work> jobs{{tiles, w.panels.count(), 1}};
+  const std::vector<Task> tasks = plan(jobs, threads);
+  const Index size = largest_output(jobs, tasks);
+  Buffer out(size * threads);
+  parallel_for(threads, static_cast<Index>(tasks.size()), [&](Index task, int worker) {
+    const Block& block = tasks[static_cast<std::size_t>(task)].block;
+    multiply(rows, w.panels, block, out.data() + worker * size);
+    store(tiles, block, out.data() + worker * size, y, w.outputs);
+  });
 }
 
 }  // namespace
@@ -47,28 +73,16 @@ Matrix linear(const ConstMatrix& x, const PreparedLinear& w, int threads) {
     throw Error("linear: x has " + std::to_string(x.cols()) + " columns, expected " +
                 std::to_string(w.panels.depth()));
   threads = thread_count(threads);
-  PackedRows rows(x.rows(), x.cols(), tile_height());
-  const Tiles& tiles = rows.tiles();
-  constexpr Index together = 16;  // tiles per task
-  parallel_ranges(threads, tiles.count(), together, [&](Index first, Index last) {
-    for (Index t = first; t < last; t++) {
-      std::vector<const float*> sources;
-      for (Index r = tiles.begin(t); r < tiles.begin(t + 1); r++)
-        sources.push_back(x.data() + r * x.outerStride());
-      rows.set(t, sources.data());
-    }
-  });
-
-  Matrix y(x.rows(), w.outputs);
-  const std::vector<Work> jobs{{tiles, w.panels.count(), 1}};
-  const std::vector<Task> tasks = plan(jobs, threads);
-  const Index size = largest_output(jobs, tasks);
-  Buffer out(size * threads);
-  parallel_for(threads, static_cast<Index>(tasks.size()), [&](Index task, int worker) {
-    const Block& block = tasks[static_cast<std::size_t>(task)].block;
-    multiply(rows, w.panels, block, out.data() + worker * size);
-    store(tiles, block, out.data() + worker * size, y);
-  });
+  // Some rows after the other, so that packed they stay in a cache and take little memory.
+  constexpr Index few_values = Index{1} << 18;
+  constexpr Index few_rows = 192;
+  const Index together = std::max(few_rows, few_values / std::max<Index>(1, x.cols()));
+  const Index parts = (x.rows() + together - 1) / together;
+  Matrix y = new_matrix(x.rows(), w.outputs);
+  for (Index i = 0; i < parts; i++) {
+    const Index first = x.rows() * i / parts, last = x.rows() * (i + 1) / parts;
+    multiply_rows(x.middleRows(first, last - first), w, y.data() + first * w.outputs, threads);
+  }
   return y;
 }
 

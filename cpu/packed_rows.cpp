@@ -56,8 +56,8 @@ Depths::Depths(Index depth, Index piece) : depth_(depth) {
   count_ = ceiling(depth, length_);
 }
 
-PackedRows::PackedRows(Index n, Index K, Index height)
-    : tiles_(n, height), depths_(K, tiles_.count() > 1 ? kPiece : K), values_(n * K) {}
+PackedRows::PackedRows(Index n, Index K, Index height, float* values)
+    : tiles_(n, height), depths_(K, tiles_.count() > 1 ? kPiece : K), values_(values) {}
 
 void PackedRows::set(Index tile, const float* const* sources) {
   const Index rows = tiles_.rows(tile);

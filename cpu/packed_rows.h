@@ -1,6 +1,5 @@
 // Tokens in the order in which the kernels read them.
 #pragma once
-#include "cpu/buffer.h"
 #include "reference/types.h"
 
 namespace moe::cpu {
@@ -47,20 +46,21 @@ class Depths {
   Index depth_ = 0, length_ = 16, count_ = 1;
 };
 
-/// A matrix [n,K] of rows: for each piece of K, for each tile, values[k][row of the tile].
+/// A matrix [n,K] of rows: for each piece of K, for each tile, values[k][row of the tile]. It lies
+/// in memory of its maker's, n K values.
 class PackedRows {
  public:
   PackedRows() = default;
-  /// Room for n rows of K values in tiles of at most `height` rows.
+  /// n rows of K values in tiles of at most `height` rows, at `values`, which it does not fill.
   /// K is cut only where there are several tiles to use a piece of a panel.
-  PackedRows(Index n, Index K, Index height);
+  PackedRows(Index n, Index K, Index height, float* values);
 
   const Tiles& tiles() const { return tiles_; }
   const Depths& depths() const { return depths_; }
 
   /// values[k][row] of a tile and a piece, k counted from the piece's first.
-  float* at(Index piece, Index tile) { return values_.data() + offset(piece, tile); }
-  const float* at(Index piece, Index tile) const { return values_.data() + offset(piece, tile); }
+  float* at(Index piece, Index tile) { return values_ + offset(piece, tile); }
+  const float* at(Index piece, Index tile) const { return values_ + offset(piece, tile); }
 
   /// Fills a tile from its rows: sources[i] points to the K values of the tile's i-th row.
   void set(Index tile, const float* const* sources);
@@ -71,7 +71,7 @@ class PackedRows {
   }
   Tiles tiles_;
   Depths depths_;
-  Buffer values_;
+  float* values_ = nullptr;
 };
 
 /// Rows side by side: out[k * rows + i] = sources[i][first + k] for k < length.

@@ -1,11 +1,13 @@
 #include "cpu/parallel.h"
 
+#include <hwy/cache_control.h>
 #include <omp.h>
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <string>
+#include <thread>
 
 #include "reference/error.h"
 #include "reference/numerics/self_check.h"
@@ -65,6 +67,17 @@ void parallel_ranges(int threads, Index n, Index together,
   parallel_for(threads, (n + together - 1) / together, [&](Index task, int) {
     body(task * together, std::min(n, (task + 1) * together));
   });
+}
+
+void Pending::wait() const {
+  // Most waits are short: what is waited for began long before. Where threads are more than
+  // processors it may not be running, and wants this one.
+  constexpr int patience = 2000;
+  for (int i = 0; count_.load(std::memory_order_acquire) != 0; i++)
+    if (i >= patience)
+      std::this_thread::yield();
+    else
+      hwy::Pause();
 }
 
 }  // namespace moe::cpu

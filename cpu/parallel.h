@@ -1,5 +1,6 @@
 // Threads: OpenMP teams that hand out tasks one by one.
 #pragma once
+#include <atomic>
 #include <functional>
 
 #include "reference/types.h"
@@ -27,5 +28,37 @@ void parallel_for(int threads, Index tasks, const std::function<void(Index, int)
 /// many as make a task worth a thread's while. Otherwise as parallel_for.
 void parallel_ranges(int threads, Index n, Index together,
                      const std::function<void(Index, Index)>& body);
+
+/// Tasks 0 .. count-1 that the threads of a team take, each once: every other thread from the end,
+/// so that where tasks lie largest first, those that wait for arithmetic and those that wait for
+/// memory run side by side, and each has what it waits for to itself.
+class TwoEnds {
+ public:
+  explicit TwoEnds(Index count) : count_(count) {}
+  /// The next task for this thread of the team, -1 if all are taken.
+  Index take(int worker) {
+    // As many as are taken at both ends together are at most all, so the ends do not pass.
+    if (taken_++ >= count_) return -1;
+    return worker % 2 == 0 ? from_front_++ : count_ - 1 - from_back_++;
+  }
+
+ private:
+  const Index count_;
+  std::atomic<Index> taken_{0}, from_front_{0}, from_back_{0};
+};
+
+/// What must have ended before something else may begin.
+class Pending {
+ public:
+  /// One more; before the threads start.
+  void add() { count_.fetch_add(1, std::memory_order_relaxed); }
+  /// One of them has ended; what it wrote can be read by who waits.
+  void end() { count_.fetch_sub(1, std::memory_order_release); }
+  /// Returns when all have. They must be under way: who waits does not run them.
+  void wait() const;
+
+ private:
+  std::atomic<Index> count_{0};
+};
 
 }  // namespace moe::cpu

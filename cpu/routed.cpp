@@ -1,8 +1,11 @@
 #include "cpu/routed.h"
 
+#include <algorithm>
+
 #include "cpu/buffer.h"
 #include "cpu/combine.h"
 #include "cpu/parallel.h"
+#include "cpu/portion.h"
 
 namespace moe::cpu {
 namespace {
@@ -16,56 +19,106 @@ std::vector<float> input_scales(const Dispatch& dispatch, const Routing& routing
   return scales;
 }
 
-// Rows [R,D] in a buffer, which is ready for use sooner than a matrix: see cpu/buffer.h.
-using Rows = Eigen::Map<Matrix>;
-
-// Stages that only a trace wants as whole matrices.
+// Stages of the whole batch that only a trace wants as matrices.
 struct Stages {
-  Matrix dispatched, hidden, combined;
+  Matrix dispatched, hidden, outputs, combined, shared;
 };
 
-std::vector<FfnJob> expert_jobs(const PreparedExperts& experts, const Dispatch& dispatch,
-                                const std::vector<float>& scales, const ConstMatrix& x,
-                                Stages* stages, Rows& out) {
+// A portion's place in the batch, and its outputs.
+struct Place {
+  const Portion* portion;
+  Stages* stages;  // or nullptr
+  float* outputs;  // [its rows,D]
+};
+
+std::vector<FfnJob> expert_jobs(const PreparedExperts& experts, const Place& place,
+                                const std::vector<float>& scales, const ConstMatrix& x) {
+  const Dispatch& dispatch = place.portion->dispatch;
   const Index D = x.cols();
   std::vector<FfnJob> jobs;
   for (std::size_t e = 0; e < experts.ffn.size(); e++) {
-    const Index first = dispatch.offsets[e];
+    const Index own = dispatch.offsets[e];         // first row in the portion
+    const Index whole = place.portion->begins[e];  // in the batch
     const Index F = experts.ffn[e].hidden;
+    Stages* const stages = place.stages;
     jobs.push_back({.ffn = &experts.ffn[e],
                     .activation = &experts.activation,
-                    .rows = dispatch.offsets[e + 1] - first,
+                    .rows = dispatch.offsets[e + 1] - own,
                     .x = x.data(),
                     .stride = x.outerStride(),
-                    .tokens = dispatch.tokens.data() + first,
-                    .input_scale = scales.empty() ? nullptr : scales.data() + first,
-                    .dispatched = stages ? stages->dispatched.data() + first * D : nullptr,
-                    .hidden = stages ? stages->hidden.data() + first * F : nullptr,
-                    .out = out.data() + first * D});
+                    .tokens = dispatch.tokens.data() + own,
+                    .input_scale = scales.empty() ? nullptr : scales.data() + own,
+                    .dispatched = stages ? stages->dispatched.data() + whole * D : nullptr,
+                    .hidden = stages ? stages->hidden.data() + whole * F : nullptr,
+                    .out = place.outputs + own * D});
   }
   return jobs;
 }
 
 // The rows of identities, and what a trace wants of them.
-void copy_identities(const PreparedExperts& experts, const Dispatch& dispatch,
-                     const std::vector<float>& scales, const ConstMatrix& x, Stages* stages,
-                     Rows& out) {
-  for (Index r = dispatch.offsets[experts.ffn.size()]; r < dispatch.offsets.back(); r++) {
-    const auto row = static_cast<std::size_t>(r);
-    out.row(r) = x.row(dispatch.tokens[row]);
-    for (Index d = 0; d < x.cols() && !scales.empty(); d++) out(r, d) = scales[row] * out(r, d);
-    if (stages == nullptr) continue;
-    stages->dispatched.row(r) = out.row(r);
-    stages->hidden.row(r).setZero();
-  }
+void copy_identities(const PreparedExperts& experts, const Place& place,
+                     const std::vector<float>& scales, const ConstMatrix& x) {
+  const Dispatch& dispatch = place.portion->dispatch;
+  const Index D = x.cols();
+  for (std::size_t e = experts.ffn.size(); e + 1 < dispatch.offsets.size(); e++)
+    for (Index r = dispatch.offsets[e]; r < dispatch.offsets[e + 1]; r++) {
+      const auto row = static_cast<std::size_t>(r);
+      const float* from = x.data() + dispatch.tokens[row] * x.outerStride();
+      float* to = place.outputs + r * D;
+      std::copy(from, from + D, to);
+      for (Index d = 0; d < D && !scales.empty(); d++) to[d] = scales[row] * to[d];
+      if (place.stages == nullptr) continue;
+      const Index whole = place.portion->begins[e] + r - dispatch.offsets[e];
+      std::copy(to, to + D, place.stages->dispatched.data() + whole * D);
+      place.stages->hidden.row(whole).setZero();
+    }
 }
 
-void record_rows(Trace* trace, const std::optional<Stages>& stages, const Rows& outputs) {
-  if (!stages) return;
-  record(trace, "dispatched", stages->dispatched);
-  record(trace, "hidden", stages->hidden);
-  record(trace, "expert_out", Matrix(outputs));
-  record(trace, "combined", stages->combined);
+// A portion's outputs to their places in the batch.
+void copy_outputs(const Place& place) {
+  const Dispatch& dispatch = place.portion->dispatch;
+  const Index D = place.stages->outputs.cols();
+  for (std::size_t e = 0; e + 1 < dispatch.offsets.size(); e++)
+    std::copy(place.outputs + dispatch.offsets[e] * D, place.outputs + dispatch.offsets[e + 1] * D,
+              place.stages->outputs.data() + place.portion->begins[e] * D);
+}
+
+void record_stages(Trace* trace, const Stages& stages, bool shared) {
+  record(trace, "dispatched", stages.dispatched);
+  record(trace, "hidden", stages.hidden);
+  record(trace, "expert_out", stages.outputs);
+  record(trace, "combined", stages.combined);
+  if (shared) record(trace, "shared", stages.shared);
+}
+
+// x [n,D] the portion's tokens, y [n,D] their outputs.
+void run_portion(const PreparedExperts& experts, const std::optional<PreparedShared>& shared,
+                 const Portion& part, const ConstMatrix& x, Stages* stages, float* y,
+                 int threads) {
+  const Index D = x.cols();
+  const std::vector<float> scales = input_scales(part.dispatch, part.routing);
+  const Index R = part.dispatch.offsets.back();
+  Buffer memory(R * D), from_shared(shared ? part.tokens * D : 0);
+  const Place place{&part, stages, memory.data()};
+  std::vector<FfnJob> jobs = expert_jobs(experts, place, scales, x);
+  copy_identities(experts, place, scales, x);
+  Shares both;
+  if (shared) {
+    both = shares(*shared, x, threads);
+    jobs.push_back(shared_job(*shared, x, both.opened, from_shared.data()));
+  }
+  run_ffns(jobs, threads);
+  const Eigen::Map<const Matrix> outputs(memory.data(), R, D);
+  combine_and_add(part.dispatch, part.routing, outputs,
+                  {.shared = shared ? from_shared.data() : nullptr,
+                   .keep = both.kept.size() == 0 ? nullptr : both.kept.data(),
+                   .combined = stages ? stages->combined.data() + part.first * D : nullptr},
+                  y, threads);
+  if (stages == nullptr) return;
+  copy_outputs(place);
+  if (shared)
+    std::copy(from_shared.data(), from_shared.data() + part.tokens * D,
+              stages->shared.data() + part.first * D);
 }
 
 // Experts in the space of x [T,D], with the shared expert's tasks among theirs.
@@ -74,32 +127,19 @@ Matrix run_together(const PreparedExperts& experts, const std::optional<Prepared
                     Trace* trace, int threads) {
   const Index T = x.rows();
   const Index D = x.cols();
-  const Index F = experts.ffn[0].hidden;
   const auto R = static_cast<Index>(dispatch.tokens.size());
-  const std::vector<float> scales = input_scales(dispatch, routing);
-
   std::optional<Stages> stages;
-  if (trace != nullptr) stages = Stages{Matrix(R, D), Matrix(R, F), Matrix(T, D)};
-  Stages* wanted = stages ? &*stages : nullptr;
-  Buffer memory(R * D);
-  Rows outputs(memory.data(), R, D);
-  std::vector<FfnJob> jobs = expert_jobs(experts, dispatch, scales, x, wanted, outputs);
-  copy_identities(experts, dispatch, scales, x, wanted, outputs);
-  Matrix from_shared;
-  Shares both;
-  if (shared) {
-    from_shared.resize(T, D);
-    both = shares(*shared, x, threads);
-    jobs.push_back(shared_job(*shared, x, both.opened, from_shared));
+  if (trace != nullptr)
+    stages = Stages{Matrix(R, D), Matrix(R, experts.ffn[0].hidden), Matrix(R, D), Matrix(T, D),
+                    Matrix(shared ? T : 0, D)};
+  Matrix y = new_matrix(T, D);
+  const Index count = portion_count(experts, dispatch, D);
+  for (Index i = 0; i < count; i++) {
+    const Portion part = portion(routing, dispatch, T * i / count, T * (i + 1) / count);
+    run_portion(experts, shared, part, x.middleRows(part.first, part.tokens),
+                stages ? &*stages : nullptr, y.data() + part.first * D, threads);
   }
-  run_ffns(jobs, threads);
-  Matrix y = combine_and_add(dispatch, routing, outputs,
-                             {.shared = shared ? &from_shared : nullptr,
-                              .keep = both.kept.size() == 0 ? nullptr : &both.kept,
-                              .combined = stages ? &stages->combined : nullptr},
-                             threads);
-  record_rows(trace, stages, outputs);
-  if (shared) record(trace, "shared", from_shared);
+  if (stages) record_stages(trace, *stages, shared.has_value());
   return y;
 }
 
@@ -115,7 +155,8 @@ Matrix run_in_latent(const PreparedExperts& experts, const std::optional<Prepare
   if (!shared) return y;
   const Vector kept = shares(*shared, x, threads).kept;
   const Matrix from_shared = run_shared(*shared, x, trace, threads);
-  add_shared({.shared = &from_shared, .keep = kept.size() == 0 ? nullptr : &kept}, y, threads);
+  add_shared({.shared = from_shared.data(), .keep = kept.size() == 0 ? nullptr : kept.data()}, y,
+             threads);
   return y;
 }
 

@@ -1,5 +1,6 @@
 #include "cpu/shared.h"
 
+#include "cpu/buffer.h"
 #include "cpu/numerics/elementary.h"
 #include "cpu/parallel.h"
 #include "cpu/router.h"
@@ -43,20 +44,20 @@ Shares shares(const PreparedShared& shared, const ConstMatrix& x, int threads) {
 }
 
 FfnJob shared_job(const PreparedShared& shared, const ConstMatrix& x, const Vector& opened,
-                  Matrix& out) {
+                  float* out) {
   return {.ffn = &shared.ffn,
           .activation = &shared.activation,
           .rows = x.rows(),
           .x = x.data(),
           .stride = x.outerStride(),
-          .out = out.data(),
+          .out = out,
           .output_scale = opened.size() == 0 ? nullptr : opened.data()};
 }
 
 Matrix run_shared(const PreparedShared& shared, const ConstMatrix& x, Trace* trace, int threads) {
   const Vector opened = shares(shared, x, threads).opened;
-  Matrix out(x.rows(), x.cols());
-  const FfnJob job = shared_job(shared, x, opened, out);
+  Matrix out = new_matrix(x.rows(), x.cols());
+  const FfnJob job = shared_job(shared, x, opened, out.data());
   run_ffns({&job, 1}, thread_count(threads));
   record(trace, "shared", out);
   return out;

@@ -43,6 +43,6 @@ Matrix run_shared(const PreparedShared& shared, const ConstMatrix& x, Trace* tra
 
 /// The same as a job for run_ffns: `opened` as from shares(), `out` [T,D].
 FfnJob shared_job(const PreparedShared& shared, const ConstMatrix& x, const Vector& opened,
-                  Matrix& out);
+                  float* out);
 
 }  // namespace moe::cpu

@@ -1,6 +1,7 @@
 #include "cpu/soft.h"
 
 #include "cpu/available.h"
+#include "cpu/buffer.h"
 #include "cpu/parallel.h"
 #include "cpu/router.h"
 
@@ -34,7 +35,7 @@ Matrix mix_tokens(const Groups& groups, const Matrix& logits, const ConstMatrix&
                   int threads) {
   const Index m = groups.tokens;
   const Index P = logits.cols();
-  Matrix rows(groups.count * P, x.cols());
+  Matrix rows = new_matrix(groups.count * P, x.cols());
   groups.for_each(threads, [&](Index g, int own_threads) {
     const Matrix own = logits.middleRows(g * m, m).transpose();         // [P,m]
     const Matrix share = all_scores(Score::softmax, own, own_threads);  // [P,m]
@@ -49,7 +50,7 @@ Matrix mix_tokens(const Groups& groups, const Matrix& logits, const ConstMatrix&
 Matrix mix_slots(const Groups& groups, const Matrix& weights, const Matrix& outputs, int threads) {
   const Index m = groups.tokens;
   const Index P = weights.cols();
-  Matrix y(weights.rows(), outputs.cols());
+  Matrix y = new_matrix(weights.rows(), outputs.cols());
   groups.for_each(threads, [&](Index g, int own_threads) {
     Matrix slots(P, outputs.cols());
     for (Index p = 0; p < P; p++) slots.row(p) = outputs.row(groups.row(g, p));

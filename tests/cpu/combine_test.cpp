@@ -26,19 +26,20 @@ TEST(CpuCombine, HasTheReferencesBits) {
             ASSERT_TRUE(same_bits(y, cpu::combine(dispatch, routing, rows, &trace, threads)));
             ASSERT_NE(trace.find("combined"), nullptr);
             Matrix combined(T, D);
-            const Matrix sum =
-                cpu::combine_and_add(dispatch, routing, rows,
-                                     {.shared = &shared, .combined = &combined}, threads);
+            Matrix sum(T, D);
+            cpu::combine_and_add(dispatch, routing, rows,
+                                 {.shared = shared.data(), .combined = combined.data()},
+                                 sum.data(), threads);
             ASSERT_TRUE(same_bits(y, combined));
             ASSERT_TRUE(same_bits(Matrix(y + shared), sum));
             const Vector keep = draw.vector(T);
             Matrix scaled = y;
             for (Index t = 0; t < T; t++) scaled.row(t) *= keep[t];
-            ASSERT_TRUE(same_bits(Matrix(scaled + shared),
-                                  cpu::combine_and_add(dispatch, routing, rows,
-                                                       {.shared = &shared, .keep = &keep}, threads)));
+            const cpu::Beside beside{.shared = shared.data(), .keep = keep.data()};
+            cpu::combine_and_add(dispatch, routing, rows, beside, sum.data(), threads);
+            ASSERT_TRUE(same_bits(Matrix(scaled + shared), sum));
             Matrix in_place = y;
-            cpu::add_shared({.shared = &shared, .keep = &keep}, in_place, threads);
+            cpu::add_shared(beside, in_place, threads);
             ASSERT_TRUE(same_bits(Matrix(scaled + shared), in_place));
           }
           compared += y.size();

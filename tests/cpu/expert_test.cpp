@@ -60,6 +60,38 @@ TEST(CpuExpert, RunExpertsHasTheReferencesBits) {
     }
 }
 
+// One wave, several, and one for each network: the memory of the last but one is used again.
+TEST(CpuExpert, WavesChangeNoBit) {
+  Draw draw(43);
+  const Index D = 37, F = 45;
+  for (int round = 0; round < 20; round++) {
+    Experts experts;
+    Dispatch dispatch{.offsets = {0}, .tokens = {}, .slots = {}, .positions = {}};
+    for (Index e = 0; e < 12; e++) {
+      experts.ffn.push_back(make_ffn(draw, F, D, true, false));
+      dispatch.offsets.push_back(dispatch.offsets.back() + static_cast<Index>(draw.word() % 40));
+    }
+    const Index R = dispatch.offsets.back();
+    const Matrix rows = draw.matrix(R, D);
+    const Matrix expected = reference::run_experts(experts, dispatch, rows, nullptr);
+    const cpu::PreparedExperts prepared = cpu::prepare(experts);
+    for (const int threads : kThreads)
+      for (const Index arena : {Index{1}, Index{20} * (D + F), Index{60} * (D + F), Index{0}}) {
+        Matrix out(R, D);
+        std::vector<cpu::FfnJob> jobs;
+        for (std::size_t e = 0; e < prepared.ffn.size(); e++)
+          jobs.push_back({.ffn = &prepared.ffn[e],
+                          .activation = &prepared.activation,
+                          .rows = dispatch.offsets[e + 1] - dispatch.offsets[e],
+                          .x = rows.data() + dispatch.offsets[e] * D,
+                          .stride = D,
+                          .out = out.data() + dispatch.offsets[e] * D});
+        cpu::run_ffns(jobs, threads, arena);
+        ASSERT_TRUE(same_bits(expected, out)) << fmt::format("threads={} arena={}", threads, arena);
+      }
+  }
+}
+
 TEST(CpuExpert, UnpackingGivesTheSameBits) {
   Draw draw(44);
   for (const Index D : {1, 2, 7, 33, 127})

@@ -76,6 +76,39 @@ TEST(CpuParallel, RangesCoverEveryValueOnce) {
       }
 }
 
+TEST(CpuParallel, TasksOfTwoEndsAreTakenOnce) {
+  for (const int threads : kThreads)
+    for (const Index tasks : {0, 1, 2, 3, 1000}) {
+      cpu::TwoEnds ends(tasks);
+      std::vector<std::atomic<int>> taken(static_cast<std::size_t>(tasks));
+      cpu::parallel_for(threads, threads, [&](Index, int worker) {
+        for (Index i; (i = ends.take(worker)) >= 0;) taken[static_cast<std::size_t>(i)]++;
+      });
+      for (const auto& count : taken) ASSERT_EQ(count, 1);
+    }
+  cpu::TwoEnds ends(3);
+  EXPECT_EQ(ends.take(0), 0);
+  EXPECT_EQ(ends.take(1), 2);
+  EXPECT_EQ(ends.take(3), 1);
+  EXPECT_EQ(ends.take(0), -1);
+}
+
+TEST(CpuParallel, PendingWaitsForAll) {
+  constexpr int rounds = 200;
+  for (int round = 0; round < rounds; round++) {
+    cpu::Pending pending;
+    pending.add();
+    pending.add();
+    int first = 0, second = 0;
+    std::thread one([&] { first = 1, pending.end(); });
+    std::thread two([&] { second = 2, pending.end(); });
+    pending.wait();
+    EXPECT_EQ(first + second, 3);
+    one.join();
+    two.join();
+  }
+}
+
 #if defined(__SSE__)
 TEST(CpuParallel, ThreadThatFlushesSubnormalsIsRefused) {
   std::string message;
