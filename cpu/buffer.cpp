@@ -1,12 +1,12 @@
 #include "cpu/buffer.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <list>
 #include <mutex>
 #include <new>
-#include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -82,43 +82,56 @@ void give_to_system(void* memory, std::size_t size) noexcept {
     ::operator delete(memory, kLine);
 }
 
-// Blocks that nobody uses, by size.
+// Blocks that nobody uses. Where there is no room for one more, those go that were of no use longest.
 class Kept {
  public:
   void* take(std::size_t size) {
     const std::lock_guard lock(mutex_);
-    const auto found = blocks_.find(size);
-    if (found == blocks_.end() || found->second.empty()) return nullptr;
-    void* memory = found->second.back();
-    found->second.pop_back();
+    const auto found =
+        std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& b) { return b.size == size; });
+    if (found == blocks_.end()) return nullptr;
+    void* const memory = found->memory;
     total_ -= size;
+    blocks_.erase(found);
     return memory;
   }
 
-  // False if there is no room.
+  // False if there can be no room.
   bool put(void* memory, std::size_t size) noexcept {
     const std::lock_guard lock(mutex_);
-    if (total_ + size > kMostKept) return false;
+    if (size > kMostKept) return false;
     try {
-      blocks_[size].push_back(memory);
+      blocks_.push_front({memory, size});
     } catch (const std::bad_alloc&) {
       return false;
     }
     total_ += size;
+    shrink(kMostKept);
     return true;
   }
 
   void clear() noexcept {
     const std::lock_guard lock(mutex_);
-    for (auto& [size, blocks] : blocks_)
-      for (void* memory : blocks) give_to_system(memory, size);
-    blocks_.clear();
-    total_ = 0;
+    shrink(0);
   }
 
  private:
+  struct Block {
+    void* memory;
+    std::size_t size;
+  };
+
+  void shrink(std::size_t most) noexcept {
+    while (total_ > most) {
+      const Block oldest = blocks_.back();
+      blocks_.pop_back();
+      total_ -= oldest.size;
+      give_to_system(oldest.memory, oldest.size);
+    }
+  }
+
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> blocks_;
+  std::list<Block> blocks_;  // the last to come first
   std::size_t total_ = 0;
 };
 

@@ -12,8 +12,8 @@ namespace moe::cpu {
 /// walk through the page tables, twice as long in a virtual machine.
 void* allocate_lines(std::size_t bytes);
 
-/// Gives it back. What is large enough to be worth it is kept for the next who asks, up to 512 MiB
-/// in all: memory that is new to a program must be cleared by the system first, and a pass over
+/// Gives it back. What is large enough to be worth it is kept for the next who asks, the last 512 MiB
+/// of it: memory that is new to a program must be cleared by the system first, and a pass over
 /// many tokens would have more of it cleared than it computes rows of experts.
 void release_lines(void* memory, std::size_t bytes) noexcept;
 

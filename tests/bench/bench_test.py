@@ -35,7 +35,7 @@ with tempfile.TemporaryDirectory() as folder:
     expect("| **ours-bf16** |" in page, "no row of ours-bf16")
 
 for bad, named in (("--shapes=z", "'z'"), ("--engines=nobody", "'nobody'"), ("--tokens=0", "'0'"), ("--tokens=x", "'x'"),
-                   ("--only=this", "'this'"), ("--sideways", "--sideways")):
+                   ("--only=this", "'this'"), ("--instructions=AVX9", "'AVX9'"), ("--sideways", "--sideways")):
     run = subprocess.run([program, bad], capture_output=True, text=True)
     expect(run.returncode == 2 and named in run.stderr, f"{bad}: status {run.returncode}, {run.stderr}")
 

@@ -93,19 +93,19 @@ std::unique_ptr<Engine> make_peer_engine(const EngineInfo& info, const Shape& sh
 
 const std::vector<EngineInfo>& engines() {
   static const std::vector<EngineInfo> all{
-      {"ours-f32", true, 4, 0, false, ""},
-      {"ours-bf16", true, 2, 0, false, ""},
-      {"ours-f16", true, 2, 0, false, ""},
-      {"openblas-inner", false, 4, 1e-4, true, "libopenblas-pthread-dev"},
-      {"openblas-outer", false, 4, 1e-4, false, "libopenblas-pthread-dev"},
-      {"libxsmm-packed", false, 4, 1e-4, false, "libxsmm-dev"},
-      {"onednn-sgemm", false, 4, 1e-4, false, "libdnnl-dev"},
-      {"onednn-packed", false, 4, 1e-4, false, "libdnnl-dev"},
-      {"eigen-products", false, 4, 1e-4, false, "libeigen3-dev"},
-      {"torch-eager-f32", false, 4, 1e-4, true, "PyTorch and transformers"},
-      {"torch-grouped_mm-f32", false, 4, 1e-4, true, "PyTorch and transformers"},
-      {"torch-eager-bf16", false, 2, 0.1, true, "PyTorch and transformers"},
-      {"torch-grouped_mm-bf16", false, 2, 0.1, true, "PyTorch and transformers"},
+      {"ours-f32", true, 4, 0, false, true, ""},
+      {"ours-bf16", true, 2, 0, false, true, ""},
+      {"ours-f16", true, 2, 0, false, true, ""},
+      {"openblas-inner", false, 4, 1e-4, true, true, "libopenblas-pthread-dev"},
+      {"openblas-outer", false, 4, 1e-4, false, true, "libopenblas-pthread-dev"},
+      {"libxsmm-packed", false, 4, 1e-4, false, true, "libxsmm-dev"},
+      {"onednn-sgemm", false, 4, 1e-4, false, true, "libdnnl-dev"},
+      {"onednn-packed", false, 4, 1e-4, false, true, "libdnnl-dev"},
+      {"eigen-products", false, 4, 1e-4, false, false, "libeigen3-dev"},
+      {"torch-eager-f32", false, 4, 1e-4, true, true, "PyTorch and transformers"},
+      {"torch-grouped_mm-f32", false, 4, 1e-4, true, true, "PyTorch and transformers"},
+      {"torch-eager-bf16", false, 2, 0.1, true, true, "PyTorch and transformers"},
+      {"torch-grouped_mm-bf16", false, 2, 0.1, true, true, "PyTorch and transformers"},
   };
   return all;
 }

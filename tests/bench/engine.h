@@ -27,6 +27,7 @@ struct EngineInfo {
   double bytes_per_weight;  ///< as it keeps them
   double tolerance;         ///< of a peer's relative error
   bool spins;  ///< has threads of its own that spin: real-time priority would starve them
+  bool obeys;         ///< can be told to do without some instructions (processor.h)
   std::string needs;  ///< the package that it comes from
 };
 

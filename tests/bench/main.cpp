@@ -26,6 +26,7 @@ constexpr const char* kUsage = R"(exactmoe_bench [options] [--benchmark_* option
                       nothing else
   --shapes=a,b,c,d    --tokens=1,16,256,2048    --threads=1,2    --routes=uniform,skew:1
   --engines=NAME,...  those only (ours-f32, ours-bf16, libxsmm-packed, ...)
+  --instructions=AVX2 as if the processor had no others: ours, its ceiling, and the peers that can be told
 )";
 
 const std::set<std::string> kKinds{"layer", "variants", "router", "packing", "growth"};
@@ -33,7 +34,8 @@ const std::set<std::string> kKinds{"layer", "variants", "router", "packing", "gr
 struct Options {
   std::vector<std::string> shapes{"a", "b", "c", "d"}, routes, engines;
   std::vector<Index> tokens{1, 16, 256, 2048}, threads;
-  std::string only;  ///< one of kKinds, or empty: all
+  std::string only;          ///< one of kKinds, or empty: all
+  std::string instructions;  ///< a set to be restricted to, or empty
   bool quick = false, peers = false, growth = false;
 };
 
@@ -63,11 +65,12 @@ Options parse(int argc, char** argv) {
     const std::size_t equals = argument.find('=');
     const std::string key = argument.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
-    narrowed = narrowed || (equals != std::string::npos && key != "--only");
+    narrowed = narrowed || (equals != std::string::npos && key != "--only" && key != "--instructions");
     if (argument == "--quick") o.quick = true;
     else if (argument == "--peers") o.peers = true;
     else if (argument == "--growth") o.growth = true;
     else if (key == "--only") o.only = value;
+    else if (key == "--instructions") o.instructions = value;
     else if (key == "--shapes") o.shapes = words(value);
     else if (key == "--routes") o.routes = words(value);
     else if (key == "--engines") o.engines = words(value);
@@ -95,7 +98,7 @@ Plan make_plan(const Options& o) {
   for (const std::string& name : o.engines) plan.engines.push_back(engine_named(name).name);
   if (!plan.engines.empty()) return plan;
   for (const EngineInfo& info : engines())
-    if (info.ours || o.peers) plan.engines.push_back(info.name);
+    if (info.ours || (o.peers && (o.instructions.empty() || info.obeys))) plan.engines.push_back(info.name);
   return plan;
 }
 
@@ -164,10 +167,13 @@ int run(int argc, char** argv) {
     return 0;
   }
   benchmark::Initialize(&argc, argv);
-  const std::vector<Cell> cells = choose(parse(argc, argv));
+  const Options options = parse(argc, argv);
+  if (!options.instructions.empty()) restrict_to(options.instructions);
+  const std::vector<Cell> cells = choose(options);
   if (!come_first())
     fmt::print(stderr, "  not root: others may disturb the times of several threads\n");
   benchmark::AddCustomContext("processor", processor());
+  benchmark::AddCustomContext("restricted_to", options.instructions);
   add_benchmarks(cells);
   TableReporter table;
   benchmark::RunSpecifiedBenchmarks(&table);

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <thread>
+#include <utility>
+
+#include "cpu/instructions.h"
 
 namespace moe::bench {
 namespace {
@@ -52,6 +56,16 @@ std::string processor() {
                         : has_flag(flags, "avx2")    ? "AVX2"
                                                      : "SSE";
   return fmt::format("{} ({}), {} cores", name, vectors, std::thread::hardware_concurrency());
+}
+
+void restrict_to(const std::string& instructions) {
+  cpu::use_instruction_set(instructions);
+  if (instructions != "AVX2") return;
+  // As each library wants to be told, before it is loaded; the last three are those in PyTorch.
+  for (const auto& [name, value] : {std::pair{"OPENBLAS_CORETYPE", "Haswell"}, std::pair{"LIBXSMM_TARGET", "hsw"},
+                                    std::pair{"DNNL_MAX_CPU_ISA", "AVX2"}, std::pair{"ONEDNN_MAX_CPU_ISA", "AVX2"},
+                                    std::pair{"ATEN_CPU_CAPABILITY", "avx2"}, std::pair{"MKL_ENABLE_INSTRUCTIONS", "AVX2"}})
+    setenv(name, value, 1);
 }
 
 }  // namespace moe::bench

@@ -1,6 +1,6 @@
 """report.py FOLDER JSON...: writes FOLDER/cpu.md, the tables that docs/benchmarks.md includes, and FOLDER/*.svg, the plots, from what exactmoe_bench wrote
 (--benchmark_out). Several files are one measurement in parts; of a row that is in two, the later counts. Needs matplotlib for the plots;
---tables leaves them out."""
+--tables leaves them out. What was measured with --instructions=AVX2 becomes FOLDER/cpu_avx2.md, without plots."""
 import json
 import pathlib
 import sys
@@ -211,10 +211,12 @@ def libraries(rows):
 
 def page(context, rows):
     layers = rows.where(group="layer")
-    parts = [f"Measured on {context.get('processor', 'unknown processor')}, {context['date'][:10]}; "
-             f"written by `{COMMAND}`{PARTS if context['parts'] > 1 else ''}.\n\n{libraries(rows)}\n"]
+    only = context.get("restricted_to", "")
+    machine = context.get("processor", "unknown processor") + (f" restricted to {only}" if only else "")
+    command = f"./run bench --peers --docs --instructions={only} --only=layer" if only else COMMAND
+    parts = [f"Measured on {machine}, {context['date'][:10]}; written by `{command}`{PARTS if context['parts'] > 1 else ''}.\n\n{libraries(rows)}\n"]
     if layers.rows:
-        plot = "![share of the ceiling over T](share_of_ceiling.svg)\n\n"
+        plot = "" if only else "![share of the ceiling over T](share_of_ceiling.svg)\n\n"
         parts.append("## Engines and peers\n\n" + plot + layer_section(layers))
         if any(not r.ours for r in layers.timed()):
             parts.append("## Where a peer is ahead\n\n" + behind_section(layers, "ours-f32", sixteen=False))
@@ -298,8 +300,9 @@ def main(arguments):
     folder = pathlib.Path(folder)
     context, rows = load(files)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cpu.md").write_text(page(context, rows))
-    if tables_only:
+    only = context.get("restricted_to", "")
+    (folder / f"cpu{'_' if only else ''}{only.lower()}.md").write_text(page(context, rows))
+    if tables_only or only:
         return
     import matplotlib
     matplotlib.use("svg")

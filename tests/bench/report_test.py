@@ -1,5 +1,6 @@
 """report_test.py FIXTURE: the tables hold what the fixture says; the plots are written where matplotlib is here."""
 import importlib.util
+import json
 import pathlib
 import subprocess
 import sys
@@ -39,6 +40,15 @@ with tempfile.TemporaryDirectory() as folder:
     ):
         expect(text in page, f"not in the page: {text}")
     expect("| t, uniform, T = 1, 1 thread |" not in page, "a cell where ours is ahead is listed as behind")
+    restricted = json.loads(fixture.read_text())
+    restricted["context"]["restricted_to"] = "AVX2"
+    avx2 = pathlib.Path(folder) / "avx2.json"
+    avx2.write_text(json.dumps(restricted))
+    subprocess.run([sys.executable, here / "report.py", folder, avx2], check=True)
+    found = (pathlib.Path(folder) / "cpu_avx2.md").read_text()
+    expect("AMD Zen 9 (AVX-1024), 2 cores restricted to AVX2, 2031-02-03" in found, "the restriction is not named")
+    expect("--instructions=AVX2" in found and "share_of_ceiling.svg" not in found, "not the page of a restricted measurement")
+    expect((pathlib.Path(folder) / "cpu.md").read_text() == page, "a restricted measurement changed the other's page")
     if plots:
         for name in ("share_of_ceiling.svg", "growth.svg"):
             expect("<svg" in (pathlib.Path(folder) / name).read_text(), f"{name} is no picture")
