@@ -213,13 +213,13 @@ def page(context, rows):
     layers = rows.where(group="layer")
     only = context.get("restricted_to", "")
     machine = context.get("processor", "unknown processor") + (f" restricted to {only}" if only else "")
-    command = f"./run bench --peers --docs --instructions={only} --only=layer" if only else COMMAND
+    command = f"./run bench --peers --docs --instructions={only} --only=layer --routes=uniform" if only else COMMAND
     parts = [f"Measured on {machine}, {context['date'][:10]}; written by `{command}`{PARTS if context['parts'] > 1 else ''}.\n\n{libraries(rows)}\n"]
     if layers.rows:
-        plot = "" if only else "![share of the ceiling over T](share_of_ceiling.svg)\n\n"
-        parts.append("## Engines and peers\n\n" + plot + layer_section(layers))
+        head, level = ("", "###") if only else ("## Engines and peers\n\n![share of the ceiling over T](share_of_ceiling.svg)\n\n", "##")
+        parts.append(head + layer_section(layers))
         if any(not r.ours for r in layers.timed()):
-            parts.append("## Where a peer is ahead\n\n" + behind_section(layers, "ours-f32", sixteen=False))
+            parts.append(f"{level} Where a peer is ahead\n\n" + behind_section(layers, "ours-f32", sixteen=False))
             parts.append(behind_section(layers, "ours-bf16", sixteen=True))
     if rows.where(group="variants").rows:
         first = rows.where(group="variants").rows[0]
