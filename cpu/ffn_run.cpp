@@ -79,12 +79,12 @@ void FfnRun::store(const Block& block, const float* values) const {
   }
 }
 
-void FfnRun::hidden_values(const Block& block, float* values) {
+void FfnRun::compute_hidden(const Block& block, float* values) {
   multiply(rows_, job_->ffn->in, block, values);
   activate(block, values);
 }
 
-void FfnRun::outputs(const Block& block, float* values) const {
+void FfnRun::compute_outputs(const Block& block, float* values) const {
   multiply(hidden_, job_->ffn->down, block, values);
   store(block, values);
 }

@@ -33,10 +33,10 @@ class FfnRun {
   void gather(Index tile, float* scaled);
   /// Step 2: a block of the first product into `values`, then the activation, and its results into
   /// tiles. Every tile of the block must be gathered.
-  void hidden_values(const Block& block, float* values);
+  void compute_hidden(const Block& block, float* values);
   /// Step 3: a block of the second product into `values`, then to the outputs' rows. All hidden
   /// values of the block's rows must be there.
-  void outputs(const Block& block, float* values) const;
+  void compute_outputs(const Block& block, float* values) const;
 
  private:
   void activate(const Block& block, float* values);

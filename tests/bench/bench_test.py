@@ -33,6 +33,14 @@ with tempfile.TemporaryDirectory() as folder:
     expect(report.returncode == 0, report.stderr)
     page = (pathlib.Path(folder) / "cpu.md").read_text()
     expect("| **ours-bf16** |" in page, "no row of ours-bf16")
+    if " avx2 " in pathlib.Path("/proc/cpuinfo").read_text():
+        run = subprocess.run([program, "--quick", "--shapes=t", "--tokens=20", "--threads=1", "--routes=uniform", "--engines=ours-f32",
+                              "--instructions=AVX2", f"--benchmark_out={file}"], capture_output=True, text=True)
+        expect(run.returncode == 0, "--instructions=AVX2: " + run.stderr)
+        expect(json.loads(file.read_text())["context"].get("restricted_to") == "AVX2", "the restriction is not on record")
+    if " avx512f " in pathlib.Path("/proc/cpuinfo").read_text():
+        run = subprocess.run([program, "--peers", "--instructions=AVX3"], capture_output=True, text=True)
+        expect(run.returncode == 2 and "AVX3" in run.stderr, f"peers restricted to AVX3: status {run.returncode}, {run.stderr}")
 
 for bad, named in (("--shapes=z", "'z'"), ("--engines=nobody", "'nobody'"), ("--tokens=0", "'0'"), ("--tokens=x", "'x'"),
                    ("--only=this", "'this'"), ("--instructions=AVX9", "'AVX9'"), ("--sideways", "--sideways")):

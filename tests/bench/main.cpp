@@ -168,7 +168,7 @@ int run(int argc, char** argv) {
   }
   benchmark::Initialize(&argc, argv);
   const Options options = parse(argc, argv);
-  if (!options.instructions.empty()) restrict_to(options.instructions);
+  if (!options.instructions.empty()) restrict_to(options.instructions, options.peers);
   const std::vector<Cell> cells = choose(options);
   if (!come_first())
     fmt::print(stderr, "  not root: others may disturb the times of several threads\n");

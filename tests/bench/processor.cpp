@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cpu/instructions.h"
+#include "reference/error.h"
 
 namespace moe::bench {
 namespace {
@@ -58,9 +59,11 @@ std::string processor() {
   return fmt::format("{} ({}), {} cores", name, vectors, std::thread::hardware_concurrency());
 }
 
-void restrict_to(const std::string& instructions) {
+void restrict_to(const std::string& instructions, bool peers) {
   cpu::use_instruction_set(instructions);
-  if (instructions != "AVX2") return;
+  if (!peers) return;
+  if (instructions != "AVX2")
+    throw Error(fmt::format("--instructions={}: peers can be restricted to AVX2 and to nothing else", instructions));
   // As each library wants to be told, before it is loaded; the last three are those in PyTorch.
   for (const auto& [name, value] : {std::pair{"OPENBLAS_CORETYPE", "Haswell"}, std::pair{"LIBXSMM_TARGET", "hsw"},
                                     std::pair{"DNNL_MAX_CPU_ISA", "AVX2"}, std::pair{"ONEDNN_MAX_CPU_ISA", "AVX2"},

@@ -60,6 +60,23 @@ TEST(CpuExpert, RunExpertsHasTheReferencesBits) {
     }
 }
 
+// The experts' outputs, in waves of at most so many values.
+Matrix outputs_in_waves(const cpu::PreparedExperts& experts, const Dispatch& dispatch,
+                        const Matrix& rows, int threads, Index arena) {
+  const Index D = rows.cols();
+  Matrix out(rows.rows(), D);
+  std::vector<cpu::FfnJob> jobs;
+  for (std::size_t e = 0; e < experts.ffn.size(); e++)
+    jobs.push_back({.ffn = &experts.ffn[e],
+                    .activation = &experts.activation,
+                    .rows = dispatch.offsets[e + 1] - dispatch.offsets[e],
+                    .x = rows.data() + dispatch.offsets[e] * D,
+                    .stride = D,
+                    .out = out.data() + dispatch.offsets[e] * D});
+  cpu::run_ffns(jobs, threads, arena);
+  return out;
+}
+
 // One wave, several, and one for each network: the memory of the last but one is used again.
 TEST(CpuExpert, WavesChangeNoBit) {
   Draw draw(43);
@@ -77,19 +94,37 @@ TEST(CpuExpert, WavesChangeNoBit) {
     const cpu::PreparedExperts prepared = cpu::prepare(experts);
     for (const int threads : kThreads)
       for (const Index arena : {Index{1}, Index{20} * (D + F), Index{60} * (D + F), Index{0}}) {
-        Matrix out(R, D);
-        std::vector<cpu::FfnJob> jobs;
-        for (std::size_t e = 0; e < prepared.ffn.size(); e++)
-          jobs.push_back({.ffn = &prepared.ffn[e],
-                          .activation = &prepared.activation,
-                          .rows = dispatch.offsets[e + 1] - dispatch.offsets[e],
-                          .x = rows.data() + dispatch.offsets[e] * D,
-                          .stride = D,
-                          .out = out.data() + dispatch.offsets[e] * D});
-        cpu::run_ffns(jobs, threads, arena);
-        ASSERT_TRUE(same_bits(expected, out)) << fmt::format("threads={} arena={}", threads, arena);
+        ASSERT_TRUE(same_bits(expected, outputs_in_waves(prepared, dispatch, rows, threads, arena)))
+            << fmt::format("threads={} arena={}", threads, arena);
       }
   }
+}
+
+// A wave of a few long tasks, of which a thread that finds none left goes on to the next but one: it
+// brings many rows quickly, into the memory that the long task reads.
+TEST(CpuExpert, AWaveWaitsForTheMemoryOfTheLastButOne) {
+  Draw draw(45);
+  const Index D = 37;
+  Experts experts;
+  Dispatch dispatch{.offsets = {0}, .tokens = {}, .slots = {}, .positions = {}};
+  for (const auto& [rows, F] : {std::pair<Index, Index>{100, 3000}, {1, 1}, {400, 1}}) {
+    experts.ffn.push_back(make_ffn(draw, F, D, true, false));
+    dispatch.offsets.push_back(dispatch.offsets.back() + rows);
+  }
+  const Index R = dispatch.offsets.back();
+  const Matrix rows = draw.matrix(R, D);
+  Matrix expected(R, D);
+  for (std::size_t e = 0; e < experts.ffn.size(); e++) {
+    const Index first = dispatch.offsets[e], count = dispatch.offsets[e + 1] - first;
+    const Experts one{experts.activation, {experts.ffn[e]}, 0};
+    const Dispatch own{.offsets = {0, count}, .tokens = {}, .slots = {}, .positions = {}};
+    expected.middleRows(first, count) =
+        reference::run_experts(one, own, rows.middleRows(first, count), nullptr);
+  }
+  const cpu::PreparedExperts prepared = cpu::prepare(experts);
+  for (int round = 0; round < 50; round++)
+    for (const int threads : kThreads)
+      ASSERT_TRUE(same_bits(expected, outputs_in_waves(prepared, dispatch, rows, threads, 1))) << threads;
 }
 
 TEST(CpuExpert, UnpackingGivesTheSameBits) {
